@@ -1,0 +1,1 @@
+"""Where users and agents are: the terminal, the widget, Slack."""

@@ -1,0 +1,1 @@
+"""Slack: people who ask and agents who answer."""

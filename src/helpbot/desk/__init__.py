@@ -1,0 +1,1 @@
+"""Receive a turn in one transaction, keep it, deliver what follows."""

@@ -1,0 +1,1 @@
+"""Find the chunks and articles that a text is about."""

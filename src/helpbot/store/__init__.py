@@ -1,0 +1,1 @@
+"""Conversations, cases and deliveries in SQLite or PostgreSQL."""
