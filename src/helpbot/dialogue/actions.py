@@ -32,6 +32,7 @@ class OpenCase:
     error_message_given: bool
     reason: str
     question: str
+    problem: str = ""  # a fingerprint: the store keeps at most one open case for each in a conversation
     tried: tuple[str, ...] = ()
     psa: str = ""
     email: str = ""

@@ -18,6 +18,7 @@ class Phase(StrEnum):
     LISTENING = "listening"  # nothing is open: the next message is a new question
     CLARIFYING = "clarifying"  # the bot asked which of two or three things is meant
     PROPOSING = "proposing"  # an answer was given: did it solve it?
+    REFUSING = "refusing"  # the bot said that it does not know, and offered a person
     ASKING = "asking"  # the case's fields are being asked for
     OPENING = "opening"  # the case is complete; the store is giving it its number (never outlives a turn)
     WAITING = "waiting"  # the case is open and no agent has taken the conversation
@@ -55,6 +56,7 @@ class CaseRef:
     error_message: str
     product_name_given: bool
     error_message_given: bool
+    problem: str = ""  # the fingerprint of what it is about
     owner: str = ""  # the agent's name
 
 
@@ -84,6 +86,7 @@ class Conversation:
     owner: Owner = Owner.BOT
     psa: str = ""
     question: str = ""  # what the last answer, clarification or refusal was about, as typed
+    problem: str = ""  # a fingerprint of it: one open case a problem
     offered: tuple[str, ...] = ()  # resolutions of the last answer
     citations: tuple[str, ...] = ()  # its sources, as article#anchor
     captured: Mapping[str, str] = field(default_factory=lambda: NOTHING)
@@ -94,7 +97,7 @@ class Conversation:
     error: FieldValue = FieldValue()
     asking: Field | None = None
     reason: str = ""  # why it is escalated: asked_for_person, not_solved, no_answer, agent_needed
-    cases: tuple[CaseRef, ...] = ()  # oldest first; at most one is not resolved
+    cases: tuple[CaseRef, ...] = ()  # oldest first; at most one open one for each problem
     agent: str = ""  # who holds it
     email: str = ""
     email_asked: bool = False

@@ -80,5 +80,6 @@ class Diagnosis:
     problems: tuple[Problem, ...]
     error_text: str = ""
     facets: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    handover: float = 0.0  # calibrated: how likely it is that a person is asked for
     cut: bool = False  # the text was longer than is read
     encoder: bool = False  # meaning was compared, not words alone
