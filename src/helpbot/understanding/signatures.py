@@ -1,0 +1,863 @@
+"""Find known error messages in what somebody pasted or typed from memory.
+
+Three steps, the cheap before the dear. An undamaged message is found by one look-up a word (the rarest pair of
+neighbouring words of each signature). Otherwise words and pairs vote for signatures, by place, so that words scattered
+over a log do not add up; a word that no signature holds votes as the one word it may be a misspelling of. The best few
+are then aligned word by word with the paste, and the alignment decides: what is missing, what stands in its place, and
+whether that could be said of the same fault.
+
+Some words are never guessed over: numbers, parts of field names, negations, names of products and of the things that
+messages are about, and the very words by which two signatures differ. A signature whose protected word is replaced by
+another word is not what was pasted, however much else agrees.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from rapidfuzz.distance import OSA, LCSseq
+
+from helpbot.knowledge.signature import STOP, TYPES, WORD, Signature, cut_words, plain
+from helpbot.understanding.unwrap import Unwrapped
+
+__all__ = ["SURE", "SignatureIndex", "SignatureMatch"]
+
+SURE: Final = 0.75  # from here on a match decides alone; below it is one reason among others
+LEAST: Final = 0.55  # nothing below is reported
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureMatch:
+    """A signature found in a paste, and why."""
+
+    signature: Signature
+    score: float  # 0 to 1; see SURE
+    exact: bool  # every literal word, in order, nothing between; case, quotes and line wraps aside
+    start: int  # the span in the original, in characters
+    end: int
+    captures: dict[str, str]  # what stood where the placeholders are, as it stood in the paste
+    coverage: float  # the share of the signature's words found, by weight
+    evidence: tuple[str, ...]  # what was forgiven: misspelt, missing, cut short
+
+
+NEGATIONS: Final = frozenset("not no never none cannot without nor neither nothing nobody".split())
+_NEGATING: Final = ("in", "un", "dis", "non", "im", "il", "ir", "mis", "de", "anti")
+
+# Things that messages of business software are about. A misspelt word is never read as one of these, nor one of
+# these as another: "contract" is no misspelling of "contact".
+ENTITIES: Final = frozenset(
+    "account address agent agreement appointment article asset assignment attachment attribute audience board branch bundle calendar "
+    "campaign card cart catalog category certificate channel charge class client code column comment company component "
+    "configuration connection contact container contract cost country coupon credential credit currency customer dashboard "
+    "database date deal delivery department device discount distributor document domain draft email employee entity entry event "
+    "expense export feature field file folder form group host image import industry instance integration inventory invoice issue "
+    "item job key label lead ledger license licence line link list location lot machine mailbox manager manufacturer mapping margin "
+    "market member message meter module note number object offer opportunity option order organization organisation owner package page "
+    "partner party password payment permission person phone picture pipeline plan policy port position post price process "
+    "product profile project property prospect province purchase quantity query queue quote rate receipt record recipient "
+    "region registration reminder report request resource return revenue role rule schedule schema section seller serial "
+    "server service session shipment site sku solution source stage state status step stock store subscription supplier "
+    "subcategory table tag target task tax team template tenant term territory text ticket time title token tool topic transaction "
+    "transfer type unit user vendor version view visit volume voucher warehouse warranty webhook widget workflow workspace zone "
+    "autotask connectwise halopsa halo kaseya datto hubspot salesforce quickbooks xero stripe shopify slack teams google microsoft azure".split()
+)
+_SHORT: Final = {
+    "no": "number", "nr": "number", "num": "number", "nbr": "number", "auth": "authentication", "authn": "authentication", "cred": "credentials", "creds": "credentials",
+    "config": "configuration", "conf": "configuration", "opp": "opportunity", "opps": "opportunity", "acct": "account", "org": "organization", "cust": "customer",
+    "pw": "password", "pwd": "password", "msg": "message", "err": "error", "req": "request", "conn": "connection", "db": "database", "perm": "permission",
+    "perms": "permissions", "cat": "category", "prod": "product", "co": "company", "cw": "connectwise", "at": "autotask", "pls": "please", "plz": "please",
+    "sync": "synchronizing", "synced": "synchronized", "syncing": "synchronizing", "inv": "invoice", "qty": "quantity", "desc": "description", "dir": "directory",
+    "doc": "document", "env": "environment", "dest": "destination", "src": "source", "obj": "object", "param": "parameter", "params": "parameters", "arg": "argument", "args": "arguments",
+}  # fmt: skip
+_SPLIT: Final = {
+    **{
+        f"{verb}n{mark}t": (verb, "not")
+        for verb in ("is", "was", "are", "were", "does", "do", "did", "has", "have", "had", "could", "would", "should", "must")
+        for mark in ("'", "")
+    },
+    "can't": ("can", "not"), "cant": ("can", "not"), "cannot": ("can", "not"), "won't": ("will", "not"), "wont": ("will", "not"), "ain't": ("is", "not"),
+}  # fmt: skip
+
+_NEW: Final = 1 << 40  # ids of words that no signature holds begin here
+_PAIR: Final = 1 << 21  # a pair's key is first * _PAIR + second
+_BUCKET: Final = 3  # votes are gathered by stretches of 8 words
+_MOST_VOTES: Final = 60_000  # of one paste: what a log of the commonest words would otherwise cast
+_OFTEN: Final = 12  # occurrences of one feature in a paste that may vote
+
+
+class _Paste:
+    """The words of a paste, their ids in the index, and (when asked for) their places."""
+
+    __slots__ = ("_places", "ids", "source", "text", "words")
+
+    def __init__(self, text: str, words: list[str], ids: list[int], source: list[int] | None) -> None:
+        self.text, self.words, self.ids, self.source = text, words, ids, source
+        self._places: list[tuple[int, int]] | None = None
+
+    def place(self, i: int) -> tuple[int, int]:
+        """Where word i stands in the peeled text."""
+        if self._places is None:
+            self._places = [found.span() for found in WORD.finditer(plain(self.text))]
+        return self._places[self.source[i] if self.source is not None else i]
+
+
+@dataclass(slots=True)
+class _Found:
+    """One aligned candidate: which words of the signature stand where in the paste."""
+
+    number: int
+    score: float
+    rank: float
+    coverage: float
+    exact: bool
+    first: int  # words of the paste
+    last: int
+    pairs: list[tuple[int, int]]  # (word of the signature, word of the paste), rising in both
+    evidence: list[str]
+
+
+class SignatureIndex:
+    """All signatures, ready to be found in any text. Built once; matching changes nothing in it.
+
+    `protected` are words never guessed over (names of products and things); `known` are further words of the field
+    that are no misspellings of anything.
+    """
+
+    def __init__(self, signatures: Iterable[Signature], *, protected: Iterable[str] = (), known: Iterable[str] = ()) -> None:
+        self.signatures = tuple(signatures)
+        named = {word for text in protected for word, _, _ in cut_words(text)}
+        self._entities = ENTITIES | {word for word in named if word not in STOP and len(word) > 1}
+        self._known = self._entities | STOP | NEGATIONS | {word for text in known for word, _, _ in cut_words(text)}
+        self._vocabulary: dict[str, int] = {}
+        self._joined: dict[str, tuple[str, ...]] = {}
+        self._read()
+        self._weigh()
+        self._protect()
+        self._build()
+
+    def __len__(self) -> int:
+        return len(self.signatures)
+
+    # ---- building ---------------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Cut every signature into word ids; count its placeholders before each word and after the last."""
+        cut = [[cut_words(part) for part in signature.parts] for signature in self.signatures]
+        coded: set[str] = set()
+        for parts in cut:
+            for words in parts:
+                for run in _runs(words):
+                    joined = "".join(run)
+                    if len(joined) >= 5:
+                        self._joined.setdefault(joined, tuple(run))
+                    coded.update(word for word in run if word not in STOP)
+        vocabulary = self._vocabulary
+        ids: list[int] = []
+        gaps: list[int] = []
+        self._offsets = [0]
+        for parts in cut:
+            pending = 0
+            for n, words in enumerate(parts):
+                pending += n > 0
+                for word, _, _ in words:
+                    for piece in self._split(word):
+                        ids.append(vocabulary.setdefault(piece, len(vocabulary)))
+                        gaps.append(pending)
+                        pending = 0
+            gaps.append(pending)
+            self._offsets.append(len(ids))
+        self._ids = np.array(ids, np.int64)
+        self._gaps = gaps  # one more than the words for each signature: those of n begin at offsets[n] + n
+        self._words = list(vocabulary)
+        self._coded = {vocabulary[word] for word in coded if word in vocabulary}
+
+    def _split(self, word: str) -> Sequence[str]:
+        """One word as the index holds it: contractions and joined field names apart, a possessive's ending off."""
+        return _SPLIT.get(word) or self._joined.get(word) or (word.partition("'")[0],)
+
+    def _weigh(self) -> None:
+        """A word's weight: small for what any sentence holds, more for what few signatures hold."""
+        total = max(1, len(self.signatures))
+        counts = np.bincount(self._ids, minlength=len(self._words)) if self._words else np.zeros(0, np.int64)
+        scale = math.log(1 + total)
+        weights = []
+        for word, count in zip(self._words, counts.tolist(), strict=True):
+            rare = math.log(1 + total / max(1, count)) / scale
+            weights.append((0.2 if word in STOP else 0.45 + 0.75 * rare) if word not in NEGATIONS else 0.5)
+        self._weights = weights
+        self._counts = counts
+
+    def _protect(self) -> None:
+        """Which words may not be guessed over: by kind, and by being all that tells two signatures apart."""
+        guarded = set(self._coded)
+        for word, number in self._vocabulary.items():
+            if word in NEGATIONS or word in self._entities or word[0].isdigit():
+                guarded.add(number)
+        masked: dict[int, tuple[int, int]] = {}
+        ids, offsets = self._ids.tolist(), self._offsets
+        for n in range(len(self.signatures)):
+            words = ids[offsets[n] : offsets[n + 1]]
+            if not 2 <= len(words) <= 24:
+                continue
+            for j, word in enumerate(words):
+                key = hash((*words[:j], -7, *words[j + 1 :]))
+                other = masked.setdefault(key, (word, n))
+                if other[0] != word:
+                    guarded.update(w for w in (word, other[0]) if self._words[w] not in STOP)
+        self._guarded = guarded
+
+    def _build(self) -> None:
+        """The look-up of undamaged messages, and the postings by which words and pairs vote."""
+        ids, offsets, count = self._ids, np.array(self._offsets, np.int64), len(self.signatures)
+        lengths = np.diff(offsets)
+        owner = np.repeat(np.arange(count), lengths)
+        place = np.arange(len(ids)) - offsets[:-1][owner] if count else np.zeros(0, np.int64)
+        inside = np.zeros(len(ids), bool)
+        if len(ids) > 1:
+            inside[:-1] = owner[:-1] == owner[1:]
+        gaps = np.array(self._gaps, np.int64)
+        before = np.delete(gaps, offsets[1:] + np.arange(count)) if count else gaps  # placeholders before each word
+        if len(ids) > 1:
+            inside[:-1] &= before[1:] == 0
+        firsts = np.flatnonzero(inside)
+        pair_keys = ids[firsts] * _PAIR + ids[firsts + 1] if len(firsts) else np.zeros(0, np.int64)
+        self._keys, self._starts, self._who, self._where, self._votes, self._total = _postings(
+            np.concatenate([ids, pair_keys + _PAIR]), np.concatenate([owner, owner[firsts]]), np.concatenate([place, place[firsts]]), count
+        )
+        # Each signature is looked up by its rarest pair, or by its rarest word where it has no two neighbours.
+        rarity = np.ones(len(ids)) * np.inf
+        if len(firsts):
+            order = np.searchsorted(self._keys, pair_keys + _PAIR)
+            rarity[firsts] = self._starts[order + 1] - self._starts[order]
+        self._anchors: dict[int, list[tuple[int, int]]] = {}
+        id_list, rare = ids.tolist(), rarity.tolist()
+        for n in range(count):
+            a, b = self._offsets[n], self._offsets[n + 1]
+            if a == b:
+                continue
+            best = min(range(a, b), key=rare.__getitem__)
+            if math.isinf(rare[best]):
+                best = min(range(a, b), key=lambda j: self._counts[id_list[j]])
+                key = -1 - id_list[best]
+            else:
+                key = id_list[best] * _PAIR + id_list[best + 1]
+            self._anchors.setdefault(key, []).append((n, best - a))
+        self._single = frozenset(-1 - key for key in self._anchors if key < 0)
+        variants = [(hash(v), m) for m, word in enumerate(self._words) if 4 <= len(word) <= 24 and word.isalpha() for v in _deletions(word)]
+        variants.sort()
+        self._near_keys = np.array([v for v, _ in variants], np.int64)
+        self._near_words = np.array([m for _, m in variants], np.int32)
+        self._contained = self._within_others()
+
+    def _within_others(self) -> frozenset[int]:
+        """Signatures all of whose words stand in a longer one: finding them is no reason to look no further."""
+        inside: set[int] = set()
+        for n in range(len(self.signatures)):
+            ids, _ = self._form(n)
+            for i in range(len(ids)):
+                keys = [-1 - ids[i]] if i + 1 == len(ids) else [-1 - ids[i], ids[i] * _PAIR + ids[i + 1]]
+                for key in keys:
+                    for other, offset in self._anchors.get(key, ()):
+                        if other != n and other not in inside and self._literal(other, offset, i, ids):
+                            inside.add(other)
+        return frozenset(inside)
+
+    # ---- matching ---------------------------------------------------------------------------------------------------
+
+    def match(self, unwrapped: Unwrapped, limit: int = 5) -> list[SignatureMatch]:
+        """The signatures found, at most `limit`, in the order in which they stand in the paste; none overlap."""
+        if not self.signatures or limit < 1:
+            return []
+        paste = self._paste(unwrapped.text)
+        if not paste.ids:
+            return []
+        found = self._exact(paste)
+        if not found or limit > 1 or any(f.number in self._contained for f in found):
+            found += self._vote(paste, found)
+        chosen: list[_Found] = []
+        for candidate in sorted(found, key=lambda f: (-f.rank, f.first, f.number)):
+            if any(candidate.first <= c.last and c.first <= candidate.last for c in chosen):
+                continue
+            if any(candidate.number == c.number for c in chosen):
+                continue
+            chosen.append(candidate)
+            if len(chosen) == limit:
+                break
+        return [self._match(f, paste, unwrapped) for f in sorted(chosen, key=lambda f: f.first)]
+
+    def _paste(self, text: str) -> _Paste:
+        """The words of a text with contractions taken apart and field names written as one word split."""
+        words = list(map(str.lower, WORD.findall(plain(text))))
+        source: list[int] | None = None
+        joined = self._joined
+        odd = {i for i, word in enumerate(words) if word in joined or word in _SPLIT or "'" in word}
+        if odd:
+            out: list[str] = []
+            source = []
+            for i, word in enumerate(words):
+                pieces: Sequence[str] = self._split(word) if i in odd else (word,)
+                out.extend(pieces)
+                source.extend([i] * len(pieces))
+            words = out
+        lookup = self._vocabulary.get
+        return _Paste(text, words, [lookup(word, _NEW + i) for i, word in enumerate(words)], source)
+
+    def _form(self, n: int) -> tuple[list[int], list[int]]:
+        """A signature's word ids, and the number of placeholders before each and after the last."""
+        a, b = self._offsets[n], self._offsets[n + 1]
+        return self._ids[a:b].tolist(), self._gaps[a + n : b + n + 1]
+
+    def _exact(self, paste: _Paste) -> list[_Found]:
+        """Undamaged messages: every word in its order, values only where placeholders stand."""
+        ids, anchors = paste.ids, self._anchors
+        hits = [(i, key) for i, key in enumerate(a * _PAIR + b for a, b in pairwise(ids)) if key in anchors]
+        if self._single:
+            hits += [(i, -1 - word) for i, word in enumerate(ids) if word in self._single]
+        found: dict[int, _Found] = {}
+        for i, key in hits:
+            for n, offset in anchors[key]:
+                if n not in found and (pairs := self._literal(n, offset, i, ids)):
+                    judged = self._judge(n, paste, ids, pairs, {})
+                    if judged is not None:
+                        found[n] = judged
+        return list(found.values())
+
+    def _literal(self, n: int, offset: int, at: int, ids: list[int]) -> list[tuple[int, int]]:
+        """The places of all words of signature n if they stand undamaged around the anchor; else nothing."""
+        mine, gaps = self._form(n)
+        first = offset
+        while gaps[first] == 0 and first > 0:
+            first -= 1
+        last = offset + 1
+        while last < len(mine) and gaps[last] == 0:
+            last += 1
+        start = at - (offset - first)
+        if start < 0 or ids[start : start + last - first] != mine[first:last]:
+            return []
+        pairs = [(j, start + j - first) for j in range(first, last)]
+        place, j = start + last - first, last
+        while j < len(mine):  # the runs behind, each within reach of the one before
+            end = j + 1
+            while end < len(mine) and gaps[end] == 0:
+                end += 1
+            run = mine[j:end]
+            reach = min(place + _REACH, len(ids) - len(run) + 1)
+            place = next((p for p in range(place, reach) if ids[p : p + len(run)] == run), -1)
+            if place < 0:
+                return []
+            pairs += [(j + k, place + k) for k in range(len(run))]
+            place, j = place + len(run), end
+        place, j = start, first
+        while j > 0:  # the runs before
+            begin = j - 1
+            while gaps[begin] == 0 and begin > 0:
+                begin -= 1
+            run = mine[begin:j]
+            place = next((p for p in range(place - len(run), max(-1, place - len(run) - _REACH), -1) if ids[p : p + len(run)] == run), -1)
+            if place < 0:
+                return []
+            pairs += [(begin + k, place + k) for k in range(len(run))]
+            j = begin
+        pairs.sort()
+        return pairs
+
+    # ---- votes ------------------------------------------------------------------------------------------------------
+
+    def _vote(self, paste: _Paste, exact: list[_Found]) -> list[_Found]:
+        """Damaged messages: the candidates with the most votes in one place, aligned and judged."""
+        done = {f.number for f in exact}
+        covered = sum(f.last - f.first + 1 for f in exact if f.number not in self._contained)
+        if len(paste.ids) - covered < 2:
+            return []
+        ids, misspelt = self._resolve(paste)
+        found: list[_Found] = []
+        most = 0.0
+        for n, start, votes in self._candidates(ids):
+            if n in done:
+                continue
+            if found and votes < most * _WORTH:
+                break
+            lo = max(0, start - 6)
+            judged = self._align(n, paste, ids, misspelt, lo, start)
+            if judged is not None:
+                done.add(n)
+                found.append(judged)
+                most = max(most, votes * judged.score)
+        return found
+
+    def _candidates(self, ids: list[int]) -> list[tuple[int, int, float]]:
+        """(signature, about where it begins in the paste, votes), most promising first."""
+        array = np.array(ids, np.int64)
+        features = array
+        places = np.arange(len(ids))
+        if len(ids) > 1:
+            known = (array[:-1] < _NEW) & (array[1:] < _NEW)
+            at = np.flatnonzero(known)
+            features = np.concatenate([array, array[at] * _PAIR + array[at + 1] + _PAIR])
+            places = np.concatenate([places, at])
+        rows = np.searchsorted(self._keys, features)
+        rows[rows == len(self._keys)] = 0
+        hit = np.flatnonzero(self._keys[rows] == features)
+        if not len(hit):
+            return []
+        rows, places = rows[hit], places[hit]
+        lengths = self._starts[rows + 1] - self._starts[rows]
+        if len(rows) > 400 or lengths.sum() > _MOST_VOTES:
+            rows, places, lengths = _fewer(rows, places, lengths)
+        offsets = np.cumsum(lengths)
+        each = np.repeat(self._starts[rows] - offsets + lengths, lengths) + np.arange(offsets[-1])
+        who = self._who[each].astype(np.int64)
+        begin = np.repeat(places, lengths) - self._where[each]
+        keys = (who << 13) | ((begin + 64) >> _BUCKET)
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        heads = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+        sums = np.add.reduceat(np.repeat(self._votes[rows], lengths)[order], heads)
+        keys = keys[heads]
+        if len(keys) > 1:
+            beside = np.concatenate([keys[1:] == keys[:-1] + 1, [False]])
+            sums = sums + np.where(beside, np.concatenate([sums[1:], [0.0]]), 0.0)
+        who = keys >> 13
+        worth = sums * np.sqrt(np.minimum(1.0, sums / self._total[who]))
+        best = np.argsort(-worth, kind="stable")[: _TRIED * 2]
+        out: list[tuple[int, int, float]] = []
+        seen: set[int] = set()
+        for number, bucket, value in zip(who[best].tolist(), (keys[best] & 8191).tolist(), worth[best].tolist(), strict=True):
+            if number not in seen:
+                seen.add(number)
+                out.append((number, (bucket << _BUCKET) - 64, value))
+        return out[:_TRIED]
+
+    def _resolve(self, paste: _Paste) -> tuple[list[int], dict[int, int]]:
+        """Word ids with misspelt words read as the words they are near; and which those are, with their distance."""
+        odd = [i for i, number in enumerate(paste.ids) if number >= _NEW and 4 <= len(paste.words[i]) <= 24 and paste.words[i] not in self._known]
+        if not odd:
+            return paste.ids, {}
+        near = self._near(list(dict.fromkeys(paste.words[i] for i in odd))[:_MOST_MISSPELT])
+        ids = list(paste.ids)
+        misspelt: dict[int, int] = {}
+        for i in odd:
+            if (other := near.get(paste.words[i])) is not None:
+                ids[i], misspelt[i] = other
+        return ids, misspelt
+
+    def _near(self, words: list[str]) -> dict[str, tuple[int, int]]:
+        """The one word of the index that each word may be a misspelling of, with its distance, where there is one."""
+        hashes: list[int] = []
+        owners: list[int] = []
+        for n, word in enumerate(words):
+            variants = _deletions(word)
+            hashes += map(hash, variants)
+            owners += [n] * len(variants)
+        wanted = np.array(hashes, np.int64)
+        left = np.searchsorted(self._near_keys, wanted)
+        right = np.searchsorted(self._near_keys, wanted, side="right")
+        tried: dict[int, set[int]] = {}
+        for i in np.flatnonzero(right > left).tolist():
+            tried.setdefault(owners[i], set()).update(self._near_words[left[i] : right[i]].tolist())
+        out = {}
+        for n, numbers in tried.items():
+            word = words[n]
+            best = min(((_distance(word, self._words[m]), -int(self._counts[m]), m) for m in numbers), default=None)
+            if best is not None and best[0] <= _allowed(word, self._words[best[2]]):
+                out[word] = (best[2], best[0])
+        return out
+
+    # ---- judging ----------------------------------------------------------------------------------------------------
+
+    def _align(self, n: int, paste: _Paste, ids: list[int], misspelt: dict[int, int], lo: int, start: int) -> _Found | None:
+        """Signature n against the paste around its votes: the heaviest chain of words in order, close together."""
+        mine, gaps = self._form(n)
+        hi = min(len(ids), start + len(mine) + 20 + 8 * sum(gaps))
+        if hi <= lo:
+            return None
+        weights = self._weights
+        chain: list[tuple[int, int]] = []
+        chains = [chain]
+        for block in LCSseq.opcodes(mine, ids[lo:hi]):
+            if block.tag != "equal":
+                continue
+            for j, p in zip(range(block.src_start, block.src_end), range(lo + block.dest_start, lo + block.dest_end), strict=True):
+                if chain:
+                    before, there = chain[-1]
+                    skipped = any(gaps[before + 1 : j + 1])
+                    if p - there - (j - before) > (_REACH if skipped else 3):
+                        chain = []
+                        chains.append(chain)
+                chain.append((j, p))
+        pairs = max(chains, key=lambda c: sum(weights[mine[j]] for j, _ in c))
+        if not pairs:
+            return None
+        return self._judge(n, paste, ids, pairs, misspelt)
+
+    def _judge(self, n: int, paste: _Paste, ids: list[int], pairs: list[tuple[int, int]], misspelt: dict[int, int]) -> _Found | None:  # noqa: C901 - the rules stand in the order in which they apply
+        """What is missing, what stands in its place, and whether that could be said of the same fault."""
+        mine, gaps = self._form(n)
+        weights, words, guarded = self._weights, self._words, self._guarded
+        evidence: list[str] = []
+        total = sum(weights[w] for w in mine)
+        have = dict(pairs)
+        quality = {j: (0.94 if p in misspelt else 1.0) for j, p in pairs}
+        used = set(have.values())
+        # Words unlike in letters but alike in meaning or half typed: looked for where they should stand.
+        if len(have) < len(mine):
+            self._fill(mine, gaps, paste, ids, have, quality, used)
+        first_j, last_j = min(have), max(have)
+        if have[first_j] in misspelt and len(have) == 1:
+            return None
+        got = sum(weights[mine[j]] * quality[j] for j in have)
+        if got < 0.3 * total:
+            return None
+        content = [j for j in range(len(mine)) if weights[mine[j]] >= 0.4]
+        matched = [j for j in content if j in have]
+        penalty = 0.0
+        order = sorted(have)
+        # Between matched words: nothing guarded may be missing, nothing that turns the sense may be added.
+        inner = 0.0
+        for a, b in pairwise(order):
+            missing = range(a + 1, b)
+            between = [p for p in range(have[a] + 1, have[b]) if p not in used]
+            free = any(gaps[a + 1 : b + 1])
+            strange = [p for p in between if self._telling(paste.words[p])]
+            for j in missing:
+                if mine[j] in guarded:
+                    return None
+                inner += weights[mine[j]]
+                evidence.append(f"without “{words[mine[j]]}”")
+            if free:
+                if not between:
+                    penalty += 0.04
+                continue
+            for p in strange:
+                word = paste.words[p]
+                if word in NEGATIONS:
+                    return None
+                replaced = any(weights[mine[j]] >= 0.4 for j in missing)
+                guard = ids[p] in guarded or word in self._entities
+                if replaced and guard:
+                    return None
+                penalty += 0.2 if replaced or guard else 0.06
+                evidence.append(f"with “{word}”")
+        head = sum(weights[mine[j]] for j in range(first_j))
+        tail = sum(weights[mine[j]] for j in range(last_j + 1, len(mine)))
+        cap = 1.0
+        factor = {"cut": 0.25, "edge": 0.6, "open": 0.85}
+        lost = inner
+        cut = False
+        for weight, missing, side in ((head, range(first_j), -1), (tail, range(last_j + 1, len(mine)), 1)):
+            edge = self._edge(paste, ids, have[first_j] if side < 0 else have[last_j], side, bool(missing), gaps[0] if side < 0 else gaps[-1], used)
+            if edge == "against":
+                return None
+            if not missing:
+                continue
+            if edge == "conflict":
+                if any(weights[mine[j]] >= 0.4 for j in missing):
+                    if any(mine[j] in guarded for j in missing):
+                        return None
+                    penalty += 0.15
+                edge = "open"
+            cut = cut or edge == "cut"
+            lost += weight * factor[edge]
+            evidence.append(f"cut short at the {'start' if side < 0 else 'end'}")
+            if edge != "cut" and any(mine[j] in guarded for j in missing):
+                cap = 0.72
+        if len(matched) < min(2, len(content)) and not (cut and len(have) >= 3 and self._only(mine, order)):
+            return None
+        if len(matched) < len(content) and sum(len(words[mine[j]]) for j in have) < 10:
+            return None
+        blurred = sum(weights[mine[j]] * (1 - quality[j]) for j in have)
+        score = min(cap, 1.0 - (lost + blurred) / total - penalty)
+        if score < LEAST:
+            return None
+        for j in order:
+            if quality[j] < 1.0:
+                evidence.append(f"“{paste.words[have[j]]}” for “{words[mine[j]]}”")
+        whole = score >= 0.9999
+        return _Found(n, score, got * score**3, got / total, whole, have[first_j], have[last_j], sorted(have.items()), evidence)
+
+    def _fill(self, mine: list[int], gaps: list[int], paste: _Paste, ids: list[int], have: dict[int, int], quality: dict[int, float], used: set[int]) -> None:
+        """Find words missing from an alignment by likeness, between their neighbours or just beyond the ends."""
+        words = self._words
+        order = sorted(have)
+        first, last = order[0], order[-1]
+        slots = [(range(a + 1, b), range(have[a] + 1, have[b])) for a, b in pairwise(order) if b > a + 1]
+        if first:
+            slots.append((range(first), range(max(0, have[first] - first - 2 - 6 * any(gaps[: first + 1])), have[first])))
+        if last + 1 < len(mine):
+            reach = have[last] + len(mine) - last + 2 + 6 * any(gaps[last + 1 :])
+            slots.append((range(last + 1, len(mine)), range(have[last] + 1, min(len(ids), reach))))
+        for missing, places in slots:
+            if len(places) > 24:
+                continue
+            free = [p for p in places if p not in used]
+            for j in missing if places.start > have[first] else reversed(missing):
+                best = max(((self._likeness(words[mine[j]], paste.words[p], ids[p]), -abs(p), p) for p in free), default=(0.0, 0, 0))
+                if best[0] > 0:
+                    have[j], quality[j] = best[2], best[0]
+                    used.add(best[2])
+                    free = [p for p in free if (p > best[2]) == (missing[0] > first or places.start > have[first])] if False else [p for p in free if p != best[2]]
+
+    def _likeness(self, word: str, said: str, number: int) -> float:
+        """How well a word of the paste stands for a word of a signature: 0 where it must not."""
+        if word == said:
+            return 1.0
+        if _SHORT.get(said) == word:
+            return 0.9
+        if said in self._known or not word[0].isalpha() or not said[0].isalpha():
+            return 0.0
+        if number < _NEW and number in self._guarded and self._words[number] == said:
+            return 0.0
+        if len(said) >= 4 and len(word) > len(said) and word.startswith(said) and word not in NEGATIONS:
+            return 0.85
+        distance = _distance(said, word)
+        return 0.9 if distance <= _allowed(said, word) or (distance <= 3 and len(word) >= 9 and min(len(said), len(word)) >= 7) else 0.0
+
+    def _telling(self, word: str) -> bool:
+        """Whether an added word changes what is said."""
+        return word not in STOP and len(word) > 1
+
+    def _only(self, mine: list[int], order: list[int]) -> bool:
+        """Whether two neighbouring words of these stand together in no signature that points elsewhere."""
+        target = None
+        for a, b in pairwise(order):
+            if b != a + 1:
+                continue
+            row = int(np.searchsorted(self._keys, mine[a] * _PAIR + mine[b] + _PAIR))
+            if row < len(self._keys) and self._keys[row] == mine[a] * _PAIR + mine[b] + _PAIR:
+                targets = {self.signatures[n].target for n in self._who[self._starts[row] : self._starts[row + 1]].tolist()[:20]}
+                if len(targets) == 1:
+                    target = targets
+        return target is not None
+
+    def _edge(self, paste: _Paste, ids: list[int], at: int, side: int, missing: bool, gap: int, used: set[int]) -> str:
+        """How a match ends on one side: "cut" by an ellipsis, at an "edge", "open", in "conflict" with the next word, or "against" it."""
+        start, end = paste.place(at)
+        text = paste.text
+        stuck = text[start - 1 : start] if side < 0 else text[end : end + 1]
+        if stuck and (stuck.isalnum() or stuck == "_") and not gap and not (paste.source is not None and self._inside(paste, at, side)):
+            return "against"  # TaxCompany is not Company
+        other = at + side
+        if not 0 <= other < len(ids):
+            rest = text[:start] if side < 0 else text[end:]
+            return "cut" if _ELLIPSIS.search(rest[-8:] if side < 0 else rest[:8]) else "edge"
+        there = paste.place(other)
+        between = text[there[1] : start] if side < 0 else text[end : there[0]]
+        word = paste.words[other]
+        plain_gap = not between.strip() and "\n" not in between
+        if side < 0 and plain_gap and word in NEGATIONS and not gap:
+            return "against"
+        if not missing:
+            return "edge"
+        if _ELLIPSIS.search(between[-8:] if side < 0 else between[:8]):
+            return "cut"
+        if not plain_gap and between not in ("'", "-"):
+            return "edge"
+        if gap and other in used:
+            return "open"
+        return "conflict" if self._telling(word) and word not in _SAYING else "open"
+
+    def _inside(self, paste: _Paste, at: int, side: int) -> bool:
+        """Whether a word shares its place with its neighbour (a contraction or a joined name taken apart)."""
+        other = at + side
+        return 0 <= other < len(paste.ids) and paste.source is not None and paste.source[other] == paste.source[at]
+
+    # ---- the result -------------------------------------------------------------------------------------------------
+
+    def _match(self, found: _Found, paste: _Paste, unwrapped: Unwrapped) -> SignatureMatch:
+        signature = self.signatures[found.number]
+        captures, first, last = _captures(signature, self._form(found.number)[1], found.pairs, paste)
+        start, end = unwrapped.span(first, last)
+        return SignatureMatch(
+            signature=signature,
+            score=round(max(0.0, min(1.0, found.score)), 4),
+            exact=found.exact,
+            start=start,
+            end=end,
+            captures=captures,
+            coverage=round(found.coverage, 4),
+            evidence=tuple(found.evidence),
+        )
+
+
+_REACH: Final = 40  # words that one placeholder may hold
+_TRIED: Final = 10  # candidates aligned
+_WORTH: Final = 0.45  # a candidate with fewer votes than this share of a match's is not aligned
+_MOST_MISSPELT: Final = 300  # different unknown words of one paste looked up
+_ELLIPSIS: Final = re.compile(r"…|\.\.")
+# Words that introduce a message, and so are no part of it.
+_SAYING: Final = frozenset(
+    "error errors warning message says said saying reads fatal failed info got get getting gets shows showing popup toast banner alert text exception "
+    "reason detail details status response result log code cause ends end start starts ending like about still only just now".split()
+)
+
+
+def _runs(words: list[tuple[str, int, int]]) -> Iterator[list[str]]:
+    """Words that stand without a gap: the parts of a field's name."""
+    run: list[str] = []
+    end = -1
+    for word, start, stop in words:
+        if start != end:
+            if len(run) > 1:
+                yield run
+            run = []
+        run.append(word)
+        end = stop
+    if len(run) > 1:
+        yield run
+
+
+def _postings(features: np.ndarray, owners: np.ndarray, places: np.ndarray, count: int) -> tuple[np.ndarray, ...]:
+    """Features in order with their owners and places, the commonest left out; each one's vote, each owner's total."""
+    order = np.argsort(features, kind="stable")
+    features, owners, places = features[order], owners[order], places[order]
+    keys, inverse, counts = np.unique(features, return_inverse=True, return_counts=True)
+    often = counts[inverse]
+    # Of each owner the three rarest features stay however common they are: it must be findable by something.
+    rare = np.lexsort((often, owners))
+    first = np.searchsorted(owners[rare], np.arange(count))
+    among = np.empty(len(owners), np.int64)
+    among[rare] = np.arange(len(owners)) - first[owners[rare]]
+    keep = (often <= _COMMON) | (among < 3)
+    kept = np.bincount(inverse[keep], minlength=len(keys))
+    present = kept > 0
+    starts = np.concatenate([[0], np.cumsum(kept[present])])
+    votes = np.log1p(max(1, count) / counts[present]).astype(np.float32)
+    total = np.bincount(owners[keep], weights=np.log1p(max(1, count) / often[keep]), minlength=count)
+    return keys[present], starts, owners[keep].astype(np.int32), places[keep].astype(np.int16), votes, np.maximum(total, 1e-9)
+
+
+_COMMON: Final = 300  # features of more signatures than this do not vote, unless a signature has no rarer
+
+
+def _fewer(rows: np.ndarray, places: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The rarest features first, each a dozen times at most, until the votes of one paste are used up."""
+    order = np.lexsort((places, rows, lengths))
+    rows, places, lengths = rows[order], places[order], lengths[order]
+    heads = np.concatenate([[True], rows[1:] != rows[:-1]])
+    nth = np.arange(len(rows)) - np.maximum.accumulate(np.where(heads, np.arange(len(rows)), 0))
+    keep = nth < _OFTEN
+    keep &= np.cumsum(np.where(keep, lengths, 0)) <= _MOST_VOTES
+    keep[0] = True
+    return rows[keep], places[keep], lengths[keep]
+
+
+def _deletions(word: str) -> list[str]:
+    """A word and all that is left of it with one letter taken out."""
+    return [word, *(word[:i] + word[i + 1 :] for i in range(len(word)))]
+
+
+def _distance(a: str, b: str) -> int:
+    return 99 if _opposite(a, b) else OSA.distance(a, b, score_cutoff=3)
+
+
+def _allowed(said: str, word: str) -> int:
+    """How many letters may be wrong in a word."""
+    length = min(len(said), len(word))
+    return 0 if length < 4 else 1 if length < 8 else 2
+
+
+def _opposite(a: str, b: str) -> bool:
+    """Whether one word denies the other: active and inactive are one letter apart from nothing."""
+    short, long = (a, b) if len(a) < len(b) else (b, a)
+    return any(long == prefix + short for prefix in _NEGATING)
+
+
+@lru_cache(maxsize=4096)
+def _typed(type_: str) -> re.Pattern[str]:
+    return re.compile(TYPES[type_])
+
+
+def _captures(signature: Signature, gaps: list[int], pairs: list[tuple[int, int]], paste: _Paste) -> tuple[dict[str, str], int, int]:
+    """What stands where the placeholders are, and the span of the whole in the peeled text."""
+    have = dict(pairs)
+    text = paste.text
+    first, last = paste.place(pairs[0][1])[0], paste.place(pairs[-1][1])[1]
+    captures: dict[str, str] = {}
+    n = 0
+    for j, count in enumerate(gaps):
+        names, types = signature.names[n : n + count], signature.types[n : n + count]
+        n += count
+        if not count:
+            continue
+        left = paste.place(have[j - 1])[1] if j - 1 in have else None
+        right = paste.place(have[j])[0] if j in have and j < len(gaps) - 1 else None
+        if left is None and right is None:
+            continue
+        if left is not None and right is not None:
+            captures.update(_within(names, types, text[left:right]))
+        elif left is not None:
+            span = _after(names, types, text, left, captures) if j == len(gaps) - 1 else None
+            last = max(last, span or 0)
+        elif right is not None and j == 0:
+            first = min(first, _before(names, types, text, right, captures))
+    return captures, first, last
+
+
+_MARKS_BEFORE: Final = " \t\n\r\"'`([{<:;,.=#*>|-"
+_MARKS_AFTER: Final = " \t\n\r\"'`)]}>:;,.*|-"
+
+
+def _within(names: Sequence[str], types: Sequence[str], between: str) -> dict[str, str]:
+    """The values between two words: one takes all of it, several share it by their types."""
+    inner = between.lstrip(_MARKS_BEFORE if types[0] not in ("int", "number", "path") else " \t\n\r\"'`([{<:;,=").rstrip(_MARKS_AFTER)
+    out: dict[str, str] = {}
+    if len(names) == 1:
+        exact = _typed(types[0]).fullmatch(inner) or (_typed(types[0]).search(between) if types[0] != "text" else None)
+        if exact:
+            out[names[0]] = exact[0].strip("\"'`") if types[0] == "quoted" else exact[0]
+        elif inner and types[0] in ("text", "word", "quoted", "id"):
+            out[names[0]] = " ".join(inner.split())
+        return out
+    place = 0
+    for name, type_ in zip(names, types, strict=True):
+        found = _typed(type_ if type_ != "text" else "word").search(inner, place)
+        if not found:
+            break
+        out[name] = found[0].strip("\"'`") if type_ == "quoted" else found[0]
+        place = found.end()
+    return out
+
+
+def _after(names: Sequence[str], types: Sequence[str], text: str, place: int, captures: dict[str, str]) -> int:
+    """The values behind the last word, up to the end of the line; where they end."""
+    for name, type_ in zip(names, types, strict=True):
+        line = text.find("\n", place)
+        stop = min(len(text) if line < 0 else line, place + 500)
+        begin = place
+        lead = _MARKS_BEFORE if type_ not in ("quoted", "path", "int", "number") else " \t:=,"
+        while begin < stop and text[begin] in lead:
+            begin += 1
+        found = _typed(type_).match(text, begin, stop) if type_ != "text" else re.compile(r"[^\n\"<>|{}]{1,300}").match(text, begin, stop)
+        if not found and type_ not in ("text", "word", "quoted"):
+            found = _typed(type_).search(text, place, min(stop, place + 12))
+        if not found:
+            return place
+        value = found[0].strip("\"'` ") if type_ in ("quoted", "text") else found[0].rstrip(".,;:")
+        if not value:
+            return place
+        captures[name] = value
+        place = begin if not found else found.start() + len(found[0].rstrip(" .,;:'"))
+    return place
+
+
+def _before(names: Sequence[str], types: Sequence[str], text: str, place: int, captures: dict[str, str]) -> int:
+    """The value before the first word, from the start of its line; where it begins."""
+    begin = max(text.rfind("\n", 0, place) + 1, place - 300)
+    said = text[begin:place].rstrip(_MARKS_AFTER)
+    if not said or len(names) != 1:
+        return place
+    pieces = list(_typed(types[0] if types[0] not in ("text", "quoted") else "word").finditer(said))
+    if not pieces:
+        return place
+    if types[0] == "quoted" and text[begin + len(said) : begin + len(said) + 1] in ("'", '"'):
+        mark = text[begin + len(said)]
+        opening = said.rfind(mark)
+        captures[names[0]] = said[opening + 1 :]
+        return begin + max(opening, 0)
+    captures[names[0]] = pieces[-1][0]
+    return begin + pieces[-1].start()
