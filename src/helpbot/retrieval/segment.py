@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
@@ -63,7 +63,7 @@ class Vocabulary:
         """All words, in the order of their numbers."""
         text = self.text.tobytes()
         starts = self.starts.tolist()
-        return [text[a:b] for a, b in zip(starts, starts[1:], strict=False)]
+        return [text[a:b] for a, b in pairwise(starts)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def build_segment(passages: Sequence[Sequence[str]]) -> Segment:
     numbers.default_factory = numbers.__len__  # a new word gets the next number
     words = np.fromiter(map(numbers.__getitem__, chain.from_iterable(passages)), np.int64, int(lengths.sum()))
     raw = [word.encode("utf-8", "surrogatepass") for word in numbers]
-    return _assemble(raw, words, np.repeat(np.arange(len(passages)), lengths), None, lengths)
+    return _assemble(raw, words, np.repeat(np.arange(len(passages), dtype=np.uint16), lengths), None, lengths)
 
 
 def merge_segments(segments: Sequence[Segment], keep: NDArray[np.bool_] | None = None) -> Segment:
@@ -137,22 +137,30 @@ def merge_segments(segments: Sequence[Segment], keep: NDArray[np.bool_] | None =
 def _assemble(
     raw: list[bytes],
     words: NDArray[np.int64],
-    docs: NDArray[np.int64],
+    docs: NDArray[np.integer[Any]],
     counts: NDArray[np.int64] | None,
     lengths: NDArray[np.int32],
 ) -> Segment:
-    """Sort (word, passage) pairs into columns; `counts` is None where each pair stands as often as it occurs."""
+    """Sort (word, passage) pairs into columns. Without `counts` a pair stands as often as it occurs."""
     hashes = np.fromiter(map(crc32, raw), np.uint32, len(raw))
     order = np.argsort(hashes, kind="stable")
-    if len(raw) and np.any(np.diff(hashes[order].astype(np.int64)) == 0):
-        order = np.array(sorted(range(len(raw)), key=lambda i: (hashes[i], raw[i])), np.int64)
+    ascending = hashes[order]
+    for at in np.flatnonzero(ascending[1:] == ascending[:-1]).tolist():
+        # Words of one hash stand in their own order, so that the same passages give the same bytes.
+        same = np.flatnonzero(ascending == ascending[at])
+        order[same] = sorted(order[same].tolist(), key=raw.__getitem__)
     rank = np.empty(len(raw), np.int64)
     rank[order] = np.arange(len(raw))
-    keys = (rank[words] << 16) | docs
+    keys = rank[words]
+    keys <<= 16
+    keys |= docs
     if counts is None:
         keys.sort()
-        first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else keys
-        tf = np.diff(np.append(first, len(keys)))
+        changes = np.empty(len(keys), bool)
+        changes[:1] = True
+        np.not_equal(keys[1:], keys[:-1], out=changes[1:])
+        first = np.flatnonzero(changes)
+        tf = np.diff(first, append=len(keys))
         keys = keys[first]
     else:
         by = np.argsort(keys, kind="stable")

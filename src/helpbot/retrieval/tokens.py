@@ -21,11 +21,20 @@ __all__ = ["STOP_WORDS", "Tokenizer"]
 # Words that stand in nearly every question whatever it is about. Deliberately short: `not`, `no`, `without`,
 # `all`, `after`, `before`, `between`, `only` tell one support article from the next.
 STOP_WORDS: Final = frozenset(
-    ["a", "about", "am", "an", "and", "any", "are", "as", "at", "be", "been", "being", "but", "by", "can", "cant", "could", "did", "do", "does", "doing", "dont", "for", "from", "get", "got", "had", "has", "have", "having", "he", "her", "here", "hi", "hello", "him", "his", "how", "i", "id", "if", "ill", "im", "in", "into", "is", "isnt", "it", "its", "ive", "just", "let", "me", "my", "myself", "of", "on", "or", "our", "please", "she", "should", "so", "some", "such", "than", "thank", "thanks", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "too", "us", "very", "was", "way", "we", "were", "what", "whats", "when", "where", "which", "while", "who", "whom", "why", "will", "with", "would", "you", "your", "yours"]
+    re.findall(
+        r"\w+",
+        """
+    a about am an and any are as at be been being but by can cant could did do does doing dont for from
+    get got had has have having he her here hi hello him his how i id if ill im in into is isnt it its
+    ive just let me my myself of on or our please she should so some such than thank thanks that the
+    their them then there these they this those to too us very was way we were what whats when where
+    which while who whom why will with would you your yours
+        """,
+    )
 )
 
 # One run of word characters, joined by the signs that hold a name together (`ps.dll`, `re-index`, `don't`,
-# `a::b`), with the signs that belong to a name in front (`$state`, `@page`) or behind (`C#`, `C++`).
+# `a::b`), with the signs that belong to a name behind it (`C#`, `C++`).
 _WORD: Final = re.compile(r"\w+(?:(?:::|[.'’\-])\w+)*(?:\+\+|#(?!\w))?")
 _PARTS: Final = re.compile(r"[^\W_]+")
 # catalogItem -> catalog Item; HTTPServer -> HTTP Server. Digits stay with the letters before them (CS8618).
@@ -45,7 +54,17 @@ class Tokenizer:
     linear in the text.
     """
 
-    __slots__ = ("_exact", "_exact_memory", "_language", "_memory", "_phrases", "_stem", "_stop", "_synonyms")
+    __slots__ = (
+        "_exact",
+        "_exact_memory",
+        "_language",
+        "_memory",
+        "_phrases",
+        "_piece_memory",
+        "_stem",
+        "_stop",
+        "_synonyms",
+    )
 
     def __init__(
         self,
@@ -59,6 +78,7 @@ class Tokenizer:
         self._stem = Stemmer.Stemmer(language, 0).stemWord if language else _same
         self._memory: dict[str, tuple[str, ...]] = {}
         self._exact_memory: dict[str, str] = {}
+        self._piece_memory: dict[str, tuple[str, ...]] = {}
         self._synonyms: dict[str, tuple[str, ...]] = {}
         phrases: dict[str, tuple[str, ...]] = {}
         for key, meanings in (synonyms or {}).items():
@@ -91,6 +111,21 @@ class Tokenizer:
                     memory.clear()
                 memory[token if len(word) > _LONGEST_WORD else word] = token
             out.append(token)
+        return out
+
+    def pieces(self, words: Iterable[str], size: int) -> list[str]:
+        """The runs of `size` characters in each of some exact words, ends marked: for what is misspelt."""
+        memory = self._piece_memory
+        out: list[str] = []
+        for word in words:
+            pieces = memory.get(word)
+            if pieces is None or len(pieces[0]) > size:
+                marked = f"\x02{word}\x03"
+                pieces = tuple(marked[at : at + size] for at in range(max(1, len(marked) - size + 1)))
+                if len(memory) >= _MOST_REMEMBERED:
+                    memory.clear()
+                memory[word] = pieces
+            out += pieces
         return out
 
     def surfaces(self, text: str) -> dict[str, str]:
