@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,12 +42,8 @@ _KEPT_BUFFERS: Final = 4  # 5 MB each at most; more questions in flight than thi
 _MANY_TOKENS: Final = 8192  # from here on, wide blocks save more than making them costs
 
 
-class Tokenize(Protocol):
-    """What turns a text into token ids of the model's vocabulary."""
-
-    def __call__(self, text: str, limit: int, /) -> Sequence[int]:
-        """The ids of at most `limit` tokens, the marks of begin and end included."""
-        ...
+#: Turns a text into the ids of its tokens in the model's vocabulary, the marks of begin and end included.
+Tokenize: TypeAlias = "Callable[[str], Sequence[int]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +75,7 @@ WIDE: Final = Layout(columns=0, depth=0, rows=256)  # many tokens, or any other 
 class _Matrix:
     """A weight matrix (inputs, outputs), cut into blocks: float32 (depths, blocks, depth, columns)."""
 
-    __slots__ = ("blocks", "outputs")
+    __slots__ = ("blocks", "outputs", "scratch")
 
     def __init__(self, weight: Floats, layout: Layout) -> None:
         inputs, self.outputs = weight.shape
@@ -87,19 +83,20 @@ class _Matrix:
         columns = layout.columns if layout.columns and self.outputs % layout.columns == 0 else self.outputs
         cut = weight.reshape(inputs // depth, depth, self.outputs // columns, columns)
         self.blocks: Floats = np.ascontiguousarray(cut.transpose(0, 2, 1, 3), dtype=np.float32)
+        self.scratch = self.outputs * len(self.blocks) if len(self.blocks) > 1 else 0  # floats for one row
 
     def whole(self) -> Floats:
         depths, blocks, depth, columns = self.blocks.shape
         return self.blocks.transpose(0, 2, 1, 3).reshape(depths * depth, blocks * columns)
 
-    def product(self, x: Floats, out: Floats, parts: Floats) -> None:
-        """Put x (rows, inputs) @ weight into `out`; `parts` (depths, at least rows, outputs) is scratch."""
+    def product(self, x: Floats, out: Floats, scratch: Floats) -> None:
+        """Put x (rows, inputs) @ weight into `out`; `scratch` has room for rows * self.scratch."""
         rows = len(x)
         depths, blocks, depth, columns = self.blocks.shape
         if depths == 1:
             np.matmul(x, self.blocks[0], out=out.reshape(rows, blocks, columns).transpose(1, 0, 2))
             return
-        sums = parts[:depths, :rows, : self.outputs]
+        sums = scratch[: rows * self.scratch].reshape(depths, rows, self.outputs)
         np.matmul(
             x.reshape(rows, depths, 1, depth).transpose(1, 2, 0, 3),
             self.blocks,
@@ -148,17 +145,18 @@ class _Layer:
 class _Buffers:
     """Room for one pass over at most `rows` tokens."""
 
-    __slots__ = ("context", "inside", "parts", "qkv", "rows", "sum", "x")
+    __slots__ = ("context", "inside", "qkv", "rows", "scratch", "sum", "x")
 
-    def __init__(self, rows: int, width: int, inner: int, chunk: int, depths: int) -> None:
+    def __init__(self, rows: int, chunk: int, layer: _Layer) -> None:
         self.rows = rows
-        chunk = min(rows, chunk)
+        chunk, width, inner = min(rows, chunk), layer.out.outputs, layer.up.outputs
         self.x = np.empty((rows, width), np.float32)
         self.sum = np.empty((rows, width), np.float32)
         self.context = np.empty((rows, width), np.float32)
         self.qkv = np.empty((rows, 3 * width), np.float32)
         self.inside = [np.empty((chunk, inner), np.float32) for _ in range(3)]  # of _activate
-        self.parts = np.empty((depths, chunk, width), np.float32)
+        matrices = (layer.qkv, layer.out, layer.up, layer.down)
+        self.scratch = np.empty(chunk * max(matrix.scratch for matrix in matrices), np.float32)
 
 
 def _activate(x: Floats, square: Floats, y: Floats) -> None:
@@ -262,10 +260,11 @@ class Encoder:
     def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> Floats:
         """The vectors of `texts`, float32 (len(texts), width), in their order.
 
-        Of each text the first `Shape.longest` tokens count. `progress` is told after each batch how many are done.
+        Of each text the first `Shape.longest` tokens count. `progress` is told how many are done, now and
+        then.
         """
         vectors = np.empty((len(texts), self.width), np.float32)
-        ids = [self._tokenize(text, self._shape.longest) for text in texts]
+        ids = [self._tokenize(text)[: self._shape.longest] for text in texts]
         layers, layout = self._layers, self._layout
         if layout != WIDE and sum(map(len, ids)) >= _MANY_TOKENS:
             layers, layout = tuple(map(_widened, layers)), WIDE
@@ -295,8 +294,7 @@ class Encoder:
             except IndexError:
                 pass  # all are in use, or this is the first question
             rows = min(_KEPT_ROWS, -(-rows // 64) * 64)
-        depths, _, _, _ = layers[0].down.blocks.shape
-        return _Buffers(rows, self.width, layers[0].up.outputs, layout.rows, depths)
+        return _Buffers(rows, layout.rows, layers[0])
 
     def _forward(
         self,
@@ -325,22 +323,22 @@ class Encoder:
         chunks = _chunks(rows, layout.rows)
         for layer in layers:
             for chunk in chunks:
-                layer.qkv.product(x[chunk], qkv[chunk], buffers.parts)
+                layer.qkv.product(x[chunk], qkv[chunk], buffers.scratch)
             qkv[:, : self.width] += layer.query_bias
             for start, count, length in spans:
                 stop = start + count * length
                 _attend(qkv[start:stop], context[start:stop], count, length, self._shape.heads)
             for chunk in chunks:
-                layer.out.product(context[chunk], total[chunk], buffers.parts)
+                layer.out.product(context[chunk], total[chunk], buffers.scratch)
             x += total
             x += layer.out_bias
             layer.after_attention.apply(x)
             for chunk in chunks:
                 inner, square, y = (part[: chunk.stop - chunk.start] for part in buffers.inside)
-                layer.up.product(x[chunk], inner, buffers.parts)
+                layer.up.product(x[chunk], inner, buffers.scratch)
                 inner += layer.up_bias
                 _activate(inner, square, y)
-                layer.down.product(inner, total[chunk], buffers.parts)
+                layer.down.product(inner, total[chunk], buffers.scratch)
             x += total
             x += layer.down_bias
             layer.after.apply(x)
