@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from rank_bm25 import BM25Plus
 
+from helpbot.retrieval import fast
 from helpbot.retrieval.segment import LARGEST_SEGMENT, Segment, build_segment, merge_segments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -33,7 +34,8 @@ __all__ = ["Bm25Index", "Ranked", "Tokens", "best_of"]
 Tokens: TypeAlias = "Iterable[str] | Mapping[str, float]"
 
 _BLOCK: Final = 64  # passages in a block
-_DENSE_CELLS: Final = 1 << 19  # up to here (4 MB) the whole score matrix is kept: one sum answers
+_DENSE_CELLS: Final = 1 << 20  # up to here (8 MB) the whole score matrix is kept: one sum answers
+_MOST_FAST: Final = 128  # hits: more are ranked by NumPy
 _SMALL_SEGMENT: Final = 2_048  # passages; changes gather in segments up to this size
 _MOST_SMALL: Final = 8  # small segments, before they are joined
 _MOST_COLUMNS: Final = 65_536  # words whose columns are remembered
@@ -194,7 +196,13 @@ class Bm25Index:
         if self._matrix is not None:
             return best_of(self._matrix_scores(asked), k) if asked else _NOTHING
         found: list[Ranked] = []
+        kernel = fast.kernel() if self.size >= fast.FEWEST_PASSAGES and 0 < k <= _MOST_FAST else None
         for at in range(len(self.segments)):
+            if kernel is not None:
+                ranked = self._compiled_top(kernel, at, asked, k)
+                if len(ranked):
+                    found.append(ranked)
+                continue
             scratch = self._borrow(self.segments[at].size)
             self._accumulate(at, asked, scratch)
             scratch[self._dead[at]] = 0.0
@@ -301,6 +309,25 @@ class Bm25Index:
                     parts = table.take(codes[begin:end], mode="wrap")
                     parts *= weight
                     np.add.at(out, docs[begin:end].astype(np.intp), parts)
+
+    def _compiled_top(
+        self, kernel: Callable[..., int], at: int, asked: list[tuple[_Column, float]], k: int
+    ) -> Ranked:
+        columns = [
+            (begin, end, weight)
+            for column, weight in asked
+            for where, begin, end in column.ranges
+            if where == at
+        ]
+        if not columns:
+            return _NOTHING
+        begins, ends, weights = zip(*columns, strict=True)
+        segment, docs, scores = self.segments[at], np.empty(k, np.int64), np.empty(k)
+        found = kernel(
+            np.array(begins), np.array(ends), np.array(weights),
+            segment.docs, segment.codes, self._tables[at], segment.size, self._dead[at], k, docs, scores,
+        )  # fmt: skip
+        return Ranked(docs[:found] + self._bases[at], scores[:found])
 
     def _borrow(self, size: int) -> NDArray[np.float64]:
         """A row of zeros, one that was used before if there is one of that size."""

@@ -307,11 +307,15 @@ class Searcher:
         places, scores = ranked.docs.tolist(), ranked.scores.tolist()
         if not asked.runs or not weights.runs:
             return places, scores, [_EMPTY] * len(places)
-        rows = []
+        rows: list[tuple[float, int, Mapping[str, float]]] = []
+        wanted = frozenset(asked.runs)
         for place, score in zip(places, scores, strict=True):
-            shared = asked.runs.keys() & self._runs_of(place)
-            own = {run: weights.runs * asked.runs[run] for run in shared} if shared else _EMPTY
-            rows.append((score + sum(own.values()), place, own))
+            shared = wanted & self._runs_of(place)
+            if shared:  # in the order of the text, so that the sum is the same on every machine
+                own = {run: weights.runs * value for run, value in asked.runs.items() if run in shared}
+                rows.append((score + sum(own.values()), place, own))
+            else:
+                rows.append((score, place, _EMPTY))
         rows.sort(key=lambda row: (-row[0], row[1]))
         return [row[1] for row in rows], [row[0] for row in rows], [row[2] for row in rows]
 
