@@ -107,11 +107,11 @@ class Bm25Index:
         "_matrix",
         "_model",
         "_scratch",
-        "_tables",
         "b",
         "k1",
         "segments",
         "size",
+        "tables",
     )
 
     def __init__(
@@ -121,7 +121,9 @@ class Bm25Index:
         deleted: Iterable[int] = (),
         k1: float = 1.5,
         b: float = 0.75,
+        tables: Sequence[NDArray[np.float64]] | None = None,
     ) -> None:
+        """`tables` are those of an index with the same segments and deletions, where they are at hand."""
         self.segments = tuple(segments)
         self.k1, self.b = k1, b
         sizes = [segment.size for segment in self.segments]
@@ -138,7 +140,9 @@ class Bm25Index:
         )
         live = self.size - len(dead)
         self._model = _Model(live, total / live if total else 1.0, k1, b)
-        self._tables = tuple(self._model.parts(segment.pairs) for segment in self.segments)
+        if tables is None:
+            tables = [self._model.parts(segment.pairs) for segment in self.segments]
+        self.tables = tuple(tables)
         self._columns: dict[str, _Column] = {}
         self._scratch: deque[NDArray[np.float64]] = deque(maxlen=8)
         self._matrix = self._dense()
@@ -247,7 +251,7 @@ class Bm25Index:
                             own = segment.docs[begin:end]
                             place = np.minimum(own.searchsorted(local), end - begin - 1)
                             hit = (own[place] == local) & alive
-                            part = self._tables[at][segment.codes[begin:end][place]] * hit
+                            part = self.tables[at][segment.codes[begin:end][place]] * hit
                             row = found.setdefault(token, np.zeros(len(wanted)))
                             row[here] = part * (weight * column.idf)
         return {token: row for token, row in found.items() if row.any()}
@@ -300,7 +304,7 @@ class Bm25Index:
         return found
 
     def _accumulate(self, at: int, asked: list[tuple[_Column, float]], out: NDArray[np.float64]) -> None:
-        segment, table = self.segments[at], self._tables[at]
+        segment, table = self.segments[at], self.tables[at]
         docs, codes = segment.docs, segment.codes
         for column, weight in asked:
             for where, begin, end in column.ranges:
@@ -325,7 +329,7 @@ class Bm25Index:
         segment, docs, scores = self.segments[at], np.empty(k, np.int64), np.empty(k)
         found = kernel(
             np.array(begins), np.array(ends), np.array(weights),
-            segment.docs, segment.codes, self._tables[at], segment.size, self._dead[at], k, docs, scores,
+            segment.docs, segment.codes, self.tables[at], segment.size, self._dead[at], k, docs, scores,
         )  # fmt: skip
         return Ranked(docs[:found] + self._bases[at], scores[:found])
 
@@ -349,7 +353,7 @@ class Bm25Index:
             return None
         matrix = np.zeros((len(segment.vocabulary), segment.size))
         words = np.repeat(np.arange(len(segment.vocabulary)), np.diff(segment.starts))
-        matrix[words, segment.docs] = self._tables[0][segment.codes]
+        matrix[words, segment.docs] = self.tables[0][segment.codes]
         matrix[:, self._dead[0]] = 0.0
         return matrix
 

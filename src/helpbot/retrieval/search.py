@@ -14,11 +14,12 @@ from dataclasses import dataclass, fields
 from itertools import pairwise
 from math import log
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from helpbot.retrieval.bm25 import Bm25Index, Ranked, best_of
+from helpbot.retrieval.chunks import Chunks
 from helpbot.retrieval.fusion import linear
 from helpbot.retrieval.kind import error_likeness
 from helpbot.retrieval.tokens import Tokenizer
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from helpbot.retrieval.chunks import Passage
+
 __all__ = [
     "ERROR",
     "MEANING",
@@ -36,7 +39,6 @@ __all__ = [
     "ArticleHit",
     "Hit",
     "Indexes",
-    "Passage",
     "Searcher",
     "Weights",
     "index_chunks",
@@ -50,40 +52,6 @@ _MOST_PIECED: Final = 20_000  # chunks: beyond, the pieces' index would outweigh
 _MOST_RUNS: Final = 20_000  # chunks whose runs are remembered
 PIECES: Final = "~"  # the name of the pieces' part among a hit's contributions
 MEANING: Final = "≈"  # and of the meaning's
-
-
-class Passage(Protocol):
-    """What can be indexed; `helpbot.knowledge.article.Chunk` is one."""
-
-    @property
-    def id(self) -> int:
-        """Its number in the knowledge."""
-        ...
-
-    @property
-    def article(self) -> str:
-        """The id of its article."""
-        ...
-
-    @property
-    def section(self) -> str:
-        """The heading it stands under, with those above it."""
-        ...
-
-    @property
-    def anchor(self) -> str:
-        """Where in the article a link leads."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """The article's title."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """Plain text."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +138,7 @@ class Searcher:
     def __init__(self, chunks: Sequence[Passage], indexes: Indexes, tokenizer: Tokenizer) -> None:
         if len(chunks) != indexes.words.size:
             raise ValueError(f"the index holds {indexes.words.size} chunks, but {len(chunks)} were given")
-        self.chunks = tuple(chunks)
+        self.chunks = chunks if isinstance(chunks, Chunks) else Chunks([tuple(chunks)])
         self.indexes = indexes
         self.tokenizer = tokenizer
         self._runs: dict[int, frozenset[str]] = {}
@@ -186,11 +154,10 @@ class Searcher:
 
         Scores equal those of a searcher built anew. `chunks` keeps the places of what was removed.
         """
-        gone, dead = set(remove), set(self.indexes.words.deleted)
-        places = [at for at, chunk in enumerate(self.chunks) if chunk.article in gone and at not in dead]
+        places = [place for article in set(remove) for place in self.chunks.places(article)]
         new, old = _token_lists(add, self.tokenizer), self.indexes
         return Searcher(
-            (*self.chunks, *add),
+            self.chunks.plus(add),
             Indexes(
                 old.words.changed(remove=places, add=new.words),
                 old.titles.changed(remove=places, add=new.titles),
@@ -198,6 +165,11 @@ class Searcher:
             ),
             self.tokenizer,
         )
+
+    @property
+    def stale(self) -> float:
+        """The share of its chunks that were taken out; beyond a quarter, build anew."""
+        return len(self.indexes.words.deleted) / len(self.chunks) if len(self.chunks) else 0.0
 
     def search(
         self,
