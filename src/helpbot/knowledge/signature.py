@@ -63,7 +63,10 @@ _PLAIN: Final = {
 }  # fmt: skip
 
 # camelCase falls apart into its words, so that "companyID", "company id" and "Company ID" are the same.
-WORD: Final = re.compile(r"[A-Z]{2,8}s(?![A-Za-z])|[A-Z]+(?![a-z])|[A-Z]?[a-z]+(?:'[a-z]{1,2}(?![a-z]))?|[0-9]+|[^\W\d_A-Za-z]+|\d+")
+WORD: Final = re.compile(
+    r"[a-z]+(?:'[A-Za-z]{1,2}(?![A-Za-z]))?|[0-9]+|[A-Z][a-z]+(?:'[A-Za-z]{1,2}(?![A-Za-z]))?|[A-Z]{2,8}s(?![A-Za-z])"
+    r"|[A-Z]+(?![a-z])(?:'[A-Z]{1,2}(?![A-Za-z]))?|[A-Z]|[^\W\d_A-Za-z]+|\d+"
+)
 
 
 def plain(text: str) -> str:

@@ -13,10 +13,10 @@ another word is not what was pasted, however much else agrees.
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final
 
 import numpy as np
@@ -66,6 +66,12 @@ ENTITIES: Final = frozenset(
     "transfer type unit user vendor version view visit volume voucher warehouse warranty webhook widget workflow workspace zone "
     "autotask connectwise halopsa halo kaseya datto hubspot salesforce quickbooks xero stripe shopify slack teams google microsoft azure".split()
 )
+# Words that say what is wrong: "customer number" alone is no invalid one.
+FAULTS: Final = frozenset(
+    "invalid illegal inactive failed fails failure expired exceeded denied forbidden refused rejected missing deleted duplicate disabled blocked "
+    "cancelled canceled unavailable unreachable unsupported unauthorized unauthorised unexpected unknown incorrect malformed unable already timeout "
+    "conflict corrupt corrupted locked aborted reset mismatch undefined required".split()
+)
 _SHORT: Final = {
     "no": "number", "nr": "number", "num": "number", "nbr": "number", "auth": "authentication", "authn": "authentication", "cred": "credentials", "creds": "credentials",
     "config": "configuration", "conf": "configuration", "opp": "opportunity", "opps": "opportunity", "acct": "account", "org": "organization", "cust": "customer",
@@ -74,6 +80,8 @@ _SHORT: Final = {
     "sync": "synchronizing", "synced": "synchronized", "syncing": "synchronizing", "inv": "invoice", "qty": "quantity", "desc": "description", "dir": "directory",
     "doc": "document", "env": "environment", "dest": "destination", "src": "source", "obj": "object", "param": "parameter", "params": "parameters", "arg": "argument", "args": "arguments",
 }  # fmt: skip
+# Words one letter from "not" that are words themselves.
+_NEAR_NOT: Final = frozenset("now got hot lot note net nor nod rot dot pot bot cot jot knot no non nut nit tot".split())
 _SPLIT: Final = {
     **{
         f"{verb}n{mark}t": (verb, "not")
@@ -91,19 +99,34 @@ _OFTEN: Final = 12  # occurrences of one feature in a paste that may vote
 
 
 class _Paste:
-    """The words of a paste, their ids in the index, and (when asked for) their places."""
+    """The words of a paste; their ids in the index and their places are worked out when asked for."""
 
-    __slots__ = ("_places", "ids", "source", "text", "words")
+    __slots__ = ("_ids", "_lookup", "_pieces", "_places", "source", "text", "words")
 
-    def __init__(self, text: str, words: list[str], ids: list[int], source: list[int] | None) -> None:
-        self.text, self.words, self.ids, self.source = text, words, ids, source
-        self._places: list[tuple[int, int]] | None = None
+    def __init__(self, text: str, pieces: list[str], words: list[str], source: list[int] | None, lookup: Mapping[str, int]) -> None:
+        self.text, self.words, self.source = text, words, source
+        self._pieces, self._lookup = pieces, lookup
+        self._ids: list[int] | None = None
+        self._places: list[tuple[int, int]] = []
+
+    @property
+    def ids(self) -> list[int]:
+        """One number a word; a word that no signature holds has one of its own."""
+        if self._ids is None:
+            get = self._lookup.get
+            self._ids = [get(word, _NEW + i) for i, word in enumerate(self.words)]
+        return self._ids
 
     def place(self, i: int) -> tuple[int, int]:
         """Where word i stands in the peeled text."""
-        if self._places is None:
-            self._places = [found.span() for found in WORD.finditer(plain(self.text))]
-        return self._places[self.source[i] if self.source is not None else i]
+        n = self.source[i] if self.source is not None else i
+        places = self._places
+        while len(places) <= n:
+            # Between two words stand no letters, so the next place where the letters occur is the word's own.
+            piece = self._pieces[len(places)]
+            start = self.text.find(piece, places[-1][1] if places else 0)
+            places.append((start, start + len(piece)))
+        return places[n]
 
 
 @dataclass(slots=True)
@@ -155,6 +178,9 @@ class SignatureIndex:
                     joined = "".join(run)
                     if len(joined) >= 5:
                         self._joined.setdefault(joined, tuple(run))
+                    letters = list(takewhile(str.isalpha, run))  # imdsv2 is cut before its digit whatever its case
+                    if 1 < len(letters) < len(run) and len("".join(letters)) >= 4:
+                        self._joined.setdefault("".join(letters), tuple(letters))
                     coded.update(word for word in run if word not in STOP)
         vocabulary = self._vocabulary
         ids: list[int] = []
@@ -196,7 +222,7 @@ class SignatureIndex:
         """Which words may not be guessed over: by kind, and by being all that tells two signatures apart."""
         guarded = set(self._coded)
         for word, number in self._vocabulary.items():
-            if word in NEGATIONS or word in self._entities or word[0].isdigit():
+            if word in NEGATIONS or word in FAULTS or word in self._entities or word[0].isdigit():
                 guarded.add(number)
         masked: dict[int, tuple[int, int]] = {}
         ids, offsets = self._ids.tolist(), self._offsets
@@ -247,25 +273,31 @@ class SignatureIndex:
             else:
                 key = id_list[best] * _PAIR + id_list[best + 1]
             self._anchors.setdefault(key, []).append((n, best - a))
-        self._single = frozenset(-1 - key for key in self._anchors if key < 0)
+        self._firsts = frozenset(self._words[-1 - key if key < 0 else key // _PAIR] for key in self._anchors)
+        self._odd = frozenset(self._joined) | frozenset(_SPLIT)
         variants = [(hash(v), m) for m, word in enumerate(self._words) if 4 <= len(word) <= 24 and word.isalpha() for v in _deletions(word)]
         variants.sort()
         self._near_keys = np.array([v for v, _ in variants], np.int64)
         self._near_words = np.array([m for _, m in variants], np.int32)
-        self._contained = self._within_others()
+        self._contained: dict[int, bool] = {}  # worked out for those that are found
 
-    def _within_others(self) -> frozenset[int]:
-        """Signatures all of whose words stand in a longer one: finding them is no reason to look no further."""
-        inside: set[int] = set()
-        for n in range(len(self.signatures)):
-            ids, _ = self._form(n)
-            for i in range(len(ids)):
-                keys = [-1 - ids[i]] if i + 1 == len(ids) else [-1 - ids[i], ids[i] * _PAIR + ids[i + 1]]
-                for key in keys:
-                    for other, offset in self._anchors.get(key, ()):
-                        if other != n and other not in inside and self._literal(other, offset, i, ids):
-                            inside.add(other)
-        return frozenset(inside)
+    def _in_longer(self, n: int) -> bool:
+        """Whether all words of signature n stand in a longer one: finding it is then no reason to look no further."""
+        known = self._contained.get(n)
+        if known is None:
+            mine, _ = self._form(n)
+            keys = [a * _PAIR + b + _PAIR for a, b in pairwise(mine)] or mine
+            rows = np.searchsorted(self._keys, np.array(keys))
+            row = min(rows.tolist(), key=lambda r: self._starts[r + 1] - self._starts[r] if r < len(self._keys) else 1 << 30)
+            known = False
+            if row < len(self._keys):
+                for other in self._who[self._starts[row] : self._starts[row + 1]].tolist()[:_COMMON]:
+                    longer, _ = self._form(other)
+                    if len(longer) > len(mine) and any(longer[i : i + len(mine)] == mine for i in range(len(longer) - len(mine) + 1)):
+                        known = True
+                        break
+            self._contained[n] = known
+        return known
 
     # ---- matching ---------------------------------------------------------------------------------------------------
 
@@ -274,10 +306,10 @@ class SignatureIndex:
         if not self.signatures or limit < 1:
             return []
         paste = self._paste(unwrapped.text)
-        if not paste.ids:
+        if not paste.words:
             return []
         found = self._exact(paste)
-        if not found or limit > 1 or any(f.number in self._contained for f in found):
+        if not found or limit > 1 or any(self._in_longer(f.number) for f in found):
             found += self._vote(paste, found)
         chosen: list[_Found] = []
         for candidate in sorted(found, key=lambda f: (-f.rank, f.first, f.number)):
@@ -292,20 +324,24 @@ class SignatureIndex:
 
     def _paste(self, text: str) -> _Paste:
         """The words of a text with contractions taken apart and field names written as one word split."""
-        words = list(map(str.lower, WORD.findall(plain(text))))
+        text = plain(text)
+        pieces = WORD.findall(text)
+        words = " ".join(pieces).lower().split(" ") if pieces else []
         source: list[int] | None = None
-        joined = self._joined
-        odd = {i for i, word in enumerate(words) if word in joined or word in _SPLIT or "'" in word}
-        if odd:
+        if "'" in text or not self._odd.isdisjoint(words):
+            odd = self._odd
             out: list[str] = []
             source = []
             for i, word in enumerate(words):
-                pieces: Sequence[str] = self._split(word) if i in odd else (word,)
-                out.extend(pieces)
-                source.extend([i] * len(pieces))
+                if word in odd or "'" in word:
+                    split = self._split(word)
+                    out.extend(split)
+                    source.extend([i] * len(split))
+                else:
+                    out.append(word)
+                    source.append(i)
             words = out
-        lookup = self._vocabulary.get
-        return _Paste(text, words, [lookup(word, _NEW + i) for i, word in enumerate(words)], source)
+        return _Paste(text, pieces, words, source, self._vocabulary)
 
     def _form(self, n: int) -> tuple[list[int], list[int]]:
         """A signature's word ids, and the number of placeholders before each and after the last."""
@@ -314,10 +350,12 @@ class SignatureIndex:
 
     def _exact(self, paste: _Paste) -> list[_Found]:
         """Undamaged messages: every word in its order, values only where placeholders stand."""
-        ids, anchors = paste.ids, self._anchors
-        hits = [(i, key) for i, key in enumerate(a * _PAIR + b for a, b in pairwise(ids)) if key in anchors]
-        if self._single:
-            hits += [(i, -1 - word) for i, word in enumerate(ids) if word in self._single]
+        words, firsts = paste.words, self._firsts
+        likely = [i for i, word in enumerate(words) if word in firsts]
+        if not likely:
+            return []
+        ids, anchors, last = paste.ids, self._anchors, len(words) - 1
+        hits = [(i, key) for i in likely for key in (ids[i] * _PAIR + ids[i + 1] if i < last else -1, -1 - ids[i]) if key in anchors]
         found: dict[int, _Found] = {}
         for i, key in hits:
             for n, offset in anchors[key]:
@@ -371,7 +409,7 @@ class SignatureIndex:
     def _vote(self, paste: _Paste, exact: list[_Found]) -> list[_Found]:
         """Damaged messages: the candidates with the most votes in one place, aligned and judged."""
         done = {f.number for f in exact}
-        covered = sum(f.last - f.first + 1 for f in exact if f.number not in self._contained)
+        covered = sum(f.last - f.first + 1 for f in exact if not self._in_longer(f.number))
         if len(paste.ids) - covered < 2:
             return []
         ids, misspelt = self._resolve(paste)
@@ -504,9 +542,11 @@ class SignatureIndex:
         have = dict(pairs)
         quality = {j: (0.94 if p in misspelt else 1.0) for j, p in pairs}
         used = set(have.values())
+        if sum(weights[mine[j]] for j in have) < 0.25 * total:
+            return None
         # Words unlike in letters but alike in meaning or half typed: looked for where they should stand.
         if len(have) < len(mine):
-            self._fill(mine, gaps, paste, ids, have, quality, used)
+            self._fill(mine, gaps, paste, have, quality, used)
         first_j, last_j = min(have), max(have)
         if have[first_j] in misspelt and len(have) == 1:
             return None
@@ -517,6 +557,8 @@ class SignatureIndex:
         matched = [j for j in content if j in have]
         penalty = 0.0
         order = sorted(have)
+        # In a long message one protected word may be mistyped past recognition, if nothing else stands in its place.
+        long = len(matched) >= 7 and got >= 0.8 * total
         # Between matched words: nothing guarded may be missing, nothing that turns the sense may be added.
         inner = 0.0
         for a, b in pairwise(order):
@@ -525,7 +567,9 @@ class SignatureIndex:
             free = any(gaps[a + 1 : b + 1])
             strange = [p for p in between if self._telling(paste.words[p])]
             for j in missing:
-                if mine[j] in guarded:
+                if mine[j] in guarded and (
+                    not long or words[mine[j]] in NEGATIONS or (not free and any(self._named(ids[p], paste.words[p]) for p in between))
+                ):
                     return None
                 inner += weights[mine[j]]
                 evidence.append(f"without “{words[mine[j]]}”")
@@ -538,34 +582,43 @@ class SignatureIndex:
                 if word in NEGATIONS:
                     return None
                 replaced = any(weights[mine[j]] >= 0.4 for j in missing)
-                guard = ids[p] in guarded or word in self._entities
+                guard = self._named(ids[p], word)
                 if replaced and guard:
                     return None
                 penalty += 0.2 if replaced or guard else 0.06
                 evidence.append(f"with “{word}”")
-        head = sum(weights[mine[j]] for j in range(first_j))
-        tail = sum(weights[mine[j]] for j in range(last_j + 1, len(mine)))
         cap = 1.0
-        factor = {"cut": 0.25, "edge": 0.6, "open": 0.85}
         lost = inner
         cut = False
-        for weight, missing, side in ((head, range(first_j), -1), (tail, range(last_j + 1, len(mine)), 1)):
-            edge = self._edge(paste, ids, have[first_j] if side < 0 else have[last_j], side, bool(missing), gaps[0] if side < 0 else gaps[-1], used)
+        bare = 0  # ends that are missing without a sign that they were cut
+        for missing, side in ((range(first_j), -1), (range(last_j + 1, len(mine)), 1)):
+            at = have[first_j] if side < 0 else have[last_j]
+            gap = any(gaps[: first_j + 1]) if side < 0 else any(gaps[last_j + 1 :])
+            stump = bool(missing) and not gap and self._stump(paste, at, side, words[mine[missing[-1 if side < 0 else 0]]])
+            edge = "cut" if stump else self._edge(paste, at, side, bool(missing), gap)
             if edge == "against":
                 return None
             if not missing:
                 continue
+            weight = sum(weights[mine[j]] for j in missing)
+            guards = any(mine[j] in guarded for j in missing)
             if edge == "conflict":
-                if any(weights[mine[j]] >= 0.4 for j in missing):
-                    if any(mine[j] in guarded for j in missing):
-                        return None
-                    penalty += 0.15
+                if guards:
+                    return None
+                penalty += 0.15 if any(weights[mine[j]] >= 0.4 for j in missing) else 0.0
                 edge = "open"
+            if edge == "open" and guards and not gap:
+                return None
             cut = cut or edge == "cut"
-            lost += weight * factor[edge]
+            bare += edge != "cut"
+            lost += weight * _LOSS[edge]
             evidence.append(f"cut short at the {'start' if side < 0 else 'end'}")
-            if edge != "cut" and any(mine[j] in guarded for j in missing):
+            if edge != "cut" and guards:
                 cap = 0.72
+        if bare and len(matched) < 3 and got < 0.75 * total and (cap < 1.0 or not self._only(mine, order)):
+            return None
+        if got < (0.3 if cut else 0.5) * total:
+            return None
         if len(matched) < min(2, len(content)) and not (cut and len(have) >= 3 and self._only(mine, order)):
             return None
         if len(matched) < len(content) and sum(len(words[mine[j]]) for j in have) < 10:
@@ -580,7 +633,7 @@ class SignatureIndex:
         whole = score >= 0.9999
         return _Found(n, score, got * score**3, got / total, whole, have[first_j], have[last_j], sorted(have.items()), evidence)
 
-    def _fill(self, mine: list[int], gaps: list[int], paste: _Paste, ids: list[int], have: dict[int, int], quality: dict[int, float], used: set[int]) -> None:
+    def _fill(self, mine: list[int], gaps: list[int], paste: _Paste, have: dict[int, int], quality: dict[int, float], used: set[int]) -> None:
         """Find words missing from an alignment by likeness, between their neighbours or just beyond the ends."""
         words = self._words
         order = sorted(have)
@@ -590,32 +643,56 @@ class SignatureIndex:
             slots.append((range(first), range(max(0, have[first] - first - 2 - 6 * any(gaps[: first + 1])), have[first])))
         if last + 1 < len(mine):
             reach = have[last] + len(mine) - last + 2 + 6 * any(gaps[last + 1 :])
-            slots.append((range(last + 1, len(mine)), range(have[last] + 1, min(len(ids), reach))))
+            slots.append((range(last + 1, len(mine)), range(have[last] + 1, min(len(paste.words), reach))))
         for missing, places in slots:
             if len(places) > 24:
                 continue
             free = [p for p in places if p not in used]
             for j in missing if places.start > have[first] else reversed(missing):
-                best = max(((self._likeness(words[mine[j]], paste.words[p], ids[p]), -abs(p), p) for p in free), default=(0.0, 0, 0))
-                if best[0] > 0:
-                    have[j], quality[j] = best[2], best[0]
-                    used.add(best[2])
-                    free = [p for p in free if (p > best[2]) == (missing[0] > first or places.start > have[first])] if False else [p for p in free if p != best[2]]
+                best, at = 0.0, -1
+                for p in free:
+                    like = self._likeness(words[mine[j]], paste.words[p])
+                    if like > best:
+                        best, at = like, p
+                if best:
+                    have[j], quality[j] = at, best
+                    used.add(at)
+                    free.remove(at)
 
-    def _likeness(self, word: str, said: str, number: int) -> float:
+    def _likeness(self, word: str, said: str) -> float:
         """How well a word of the paste stands for a word of a signature: 0 where it must not."""
         if word == said:
             return 1.0
         if _SHORT.get(said) == word:
             return 0.9
+        if abs(len(word) - len(said)) > 3 and not word.startswith(said):
+            return 0.0
         if said in self._known or not word[0].isalpha() or not said[0].isalpha():
             return 0.0
-        if number < _NEW and number in self._guarded and self._words[number] == said:
-            return 0.0
-        if len(said) >= 4 and len(word) > len(said) and word.startswith(said) and word not in NEGATIONS:
+        if word in NEGATIONS:
+            return 0.8 if word == "not" and said not in _NEAR_NOT and len(said) >= 2 and OSA.distance(said, word) == 1 else 0.0
+        if len(said) >= 4 and len(word) > len(said) and word.startswith(said):
             return 0.85
-        distance = _distance(said, word)
-        return 0.9 if distance <= _allowed(said, word) or (distance <= 3 and len(word) >= 9 and min(len(said), len(word)) >= 7) else 0.0
+        # Its place is known here, so more letters may be wrong than where it might be any word.
+        length = min(len(said), len(word))
+        allowed = max(_allowed(said, word), 0 if length < 6 else 2 if length < 10 else 3)
+        return 0.9 if _distance(said, word) <= allowed else 0.0
+
+    def _named(self, number: int, word: str) -> bool:
+        """Whether a word of the paste is one that messages are told apart by."""
+        return number in self._guarded or word in self._entities or word in NEGATIONS or word in FAULTS or word[0].isdigit()
+
+    def _stump(self, paste: _Paste, at: int, side: int, word: str) -> bool:
+        """Whether what stands beside a match, at an end of its line, is what a cut left of the next word."""
+        other = at + side
+        if not 0 <= other < len(paste.words) or len(paste.words[other]) >= len(word):
+            return False
+        said, (start, end) = paste.words[other], paste.place(other)
+        if side < 0:
+            beyond = paste.text[max(0, start - 3) : start].rstrip(" ")
+            return word.endswith(said) and (not beyond or beyond[-1] in _ENDS)
+        beyond = paste.text[end : end + 3].lstrip(" ")
+        return word.startswith(said) and (not beyond or beyond[0] in _ENDS)
 
     def _telling(self, word: str) -> bool:
         """Whether an added word changes what is said."""
@@ -634,32 +711,34 @@ class SignatureIndex:
                     target = targets
         return target is not None
 
-    def _edge(self, paste: _Paste, ids: list[int], at: int, side: int, missing: bool, gap: int, used: set[int]) -> str:
+    def _edge(self, paste: _Paste, at: int, side: int, missing: bool, gap: bool) -> str:  # noqa: C901 - one row an ending
         """How a match ends on one side: "cut" by an ellipsis, at an "edge", "open", in "conflict" with the next word, or "against" it."""
         start, end = paste.place(at)
-        text = paste.text
-        stuck = text[start - 1 : start] if side < 0 else text[end : end + 1]
-        if stuck and (stuck.isalnum() or stuck == "_") and not gap and not (paste.source is not None and self._inside(paste, at, side)):
-            return "against"  # TaxCompany is not Company
+        text, words = paste.text, paste.words
+        if not gap:
+            stuck = text[max(0, start - 2) : start][::-1] if side < 0 else text[end : end + 2]
+            if stuck and (stuck[0].isalnum() or (len(stuck) == 2 and stuck[0] == "_" and stuck[1].isalnum())) and not self._inside(paste, at, side):
+                return "against"  # TaxCompany and tax_company are not Company
         other = at + side
-        if not 0 <= other < len(ids):
-            rest = text[:start] if side < 0 else text[end:]
-            return "cut" if _ELLIPSIS.search(rest[-8:] if side < 0 else rest[:8]) else "edge"
-        there = paste.place(other)
-        between = text[there[1] : start] if side < 0 else text[end : there[0]]
-        word = paste.words[other]
-        plain_gap = not between.strip() and "\n" not in between
-        if side < 0 and plain_gap and word in NEGATIONS and not gap:
-            return "against"
-        if not missing:
-            return "edge"
-        if _ELLIPSIS.search(between[-8:] if side < 0 else between[:8]):
-            return "cut"
-        if not plain_gap and between not in ("'", "-"):
-            return "edge"
-        if gap and other in used:
-            return "open"
-        return "conflict" if self._telling(word) and word not in _SAYING else "open"
+        near: str | None = None
+        for step in range(8 if gap and missing else 1):  # a value may stand between the words and the end
+            if not 0 <= other < len(words):
+                near = (text[:start] if side < 0 else text[end:])[slice(-8, None) if side < 0 else slice(8)]
+                return "cut" if _ELLIPSIS.search(near) else "edge"
+            there = paste.place(other)
+            between = text[there[1] : start] if side < 0 else text[end : there[0]]
+            if not missing:
+                spaced = not between.strip() and "\n" not in between
+                return "against" if side < 0 and spaced and words[other] in NEGATIONS and not gap else "edge"
+            if _ELLIPSIS.search(between):
+                return "cut"
+            if "\n" in between or (not gap and between.strip() and between not in ("'", "-")):
+                return "edge"
+            if not gap:
+                return "conflict" if self._telling(words[other]) and words[other] not in _SAYING else "open"
+            start, end = there
+            other += side
+        return "open"
 
     def _inside(self, paste: _Paste, at: int, side: int) -> bool:
         """Whether a word shares its place with its neighbour (a contraction or a joined name taken apart)."""
@@ -684,6 +763,8 @@ class SignatureIndex:
         )
 
 
+_LOSS: Final = {"cut": 0.25, "edge": 0.6, "open": 0.85}  # how much of a missing end counts, by how it ends
+_ENDS: Final = "\n…\"'`<>{}[]|.,:-"
 _REACH: Final = 40  # words that one placeholder may hold
 _TRIED: Final = 10  # candidates aligned
 _WORTH: Final = 0.45  # a candidate with fewer votes than this share of a match's is not aligned
@@ -757,8 +838,9 @@ def _distance(a: str, b: str) -> int:
 
 def _allowed(said: str, word: str) -> int:
     """How many letters may be wrong in a word."""
-    length = min(len(said), len(word))
-    return 0 if length < 4 else 1 if length < 8 else 2
+    if len(word) < 4 or len(said) < 3:
+        return 0
+    return 1 if min(len(said), len(word)) < 8 else 2
 
 
 def _opposite(a: str, b: str) -> bool:
