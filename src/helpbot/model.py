@@ -122,11 +122,10 @@ def load(directory: Path | None = None, *, model: Model = OFFICIAL) -> Encoder |
     from helpbot.understanding.encoder import Encoder
 
     shape = _shape(files)
+    mapped = _mapped(files)
     try:
-        with files.weights.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         encoder = Encoder(_arrays(mapped), _tokenize(files, shape.longest), shape=shape, layout=_layout())
-    except (OSError, ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _wrong(files.weights, f"cannot be read as a sentence encoder ({_line(error)})", HOW) from error
     if hasattr(mapped, "madvise"):  # what was copied need not stay in memory as well
         mapped.madvise(mmap.MADV_DONTNEED)
@@ -427,6 +426,14 @@ def _shape(files: ModelFiles) -> Shape:
     if (kind, activation) != ("bert", "gelu"):
         raise _wrong(files.config, f"describes a {kind} model with {activation}, not BERT with gelu", HOW)
     return shape
+
+
+def _mapped(files: ModelFiles) -> mmap.mmap:
+    try:
+        with files.weights.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise _wrong(files.weights, f"cannot be read ({_line(error)})", HOW) from error
 
 
 def _arrays(mapped: mmap.mmap) -> dict[str, NDArray[np.float32]]:

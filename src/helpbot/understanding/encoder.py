@@ -257,20 +257,26 @@ class Encoder:
         self._layers = tuple(_fold(weights, number, self._shape, layout) for number in range(count))
         self._free: deque[_Buffers] = deque()
 
-    def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> Floats:
+    def encode(
+        self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None, workers: int = 1
+    ) -> Floats:
         """The vectors of `texts`, float32 (len(texts), width), in their order.
 
         Of each text the first `Shape.longest` tokens count. `progress` is told how many are done, now and
-        then.
+        then. For a whole knowledge base, `workers` threads share the work, a core each.
         """
         vectors = np.empty((len(texts), self.width), np.float32)
         ids = [self._tokenize(text)[: self._shape.longest] for text in texts]
         layers, layout = self._layers, self._layout
         if layout != WIDE and sum(map(len, ids)) >= _MANY_TOKENS:
             layers, layout = tuple(map(_widened, layers)), WIDE
-        done = 0
-        for batch in _batches(ids, max(layout.rows, self._shape.longest)):
+        batches = list(_batches(ids, max(layout.rows, self._shape.longest)))
+
+        def run(batch: list[int]) -> None:
             vectors[batch] = self._pass([ids[number] for number in batch], layers, layout)
+
+        done = 0
+        for batch, _ in zip(batches, _spread(run, batches, workers), strict=True):
             done += len(batch)
             if progress is not None:
                 progress(done)
@@ -382,6 +388,17 @@ def _batches(ids: Sequence[Sequence[int]], rows: int) -> Iterator[list[int]]:
         held += len(ids[number])
     if batch:
         yield batch
+
+
+def _spread(run: Callable[[list[int]], None], batches: Sequence[list[int]], workers: int) -> Iterator[None]:
+    """Run all batches, in their order; `workers` at a time."""
+    if workers < 2 or len(batches) < 2:
+        yield from map(run, batches)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # only those who build an index wait for its import
+
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(run, batches)
 
 
 def _spans(lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
