@@ -1,1 +1,1 @@
-"""Receive a turn in one transaction, keep it, deliver what follows."""
+"""Receive a turn in one transaction, answer it from the record when it comes again, and deliver what it said."""

@@ -1,1 +1,1 @@
-"""The case that a person takes over: its fields, its way, its brief."""
+"""The case: what an unresolved question becomes, who is told of it, and what they read."""

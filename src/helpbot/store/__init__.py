@@ -1,1 +1,1 @@
-"""Conversations, cases and deliveries in SQLite or PostgreSQL."""
+"""Keeping it: tables, migrations, and one store for SQLite and PostgreSQL."""

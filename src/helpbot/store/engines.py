@@ -1,0 +1,559 @@
+"""What differs between SQLite and PostgreSQL stands here and nowhere else.
+
+Both run a function over a cursor, within a transaction (`write`) or outside of one (`read`), and both turn what goes
+wrong in the database into CallError(UNAVAILABLE): locked, full, read-only or gone, try again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import random
+import sqlite3
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+
+from helpbot.desk.failpoints import reach
+from helpbot.errors import CallError, Code, HelpbotError
+from helpbot.store.queries import Sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+__all__ = ["Cursor", "Engine", "PostgresEngine", "SqliteEngine", "unavailable"]
+
+T = TypeVar("T")
+
+PATIENCE: Final = 5.0  # seconds a caller waits for a locked database before it is told to come back
+BATCH: Final = 256  # turns that share one commit at most: a bound on how long the first of them waits
+WAL_LIMIT: Final = (
+    4 * 1024 * 1024
+)  # bytes; beyond, the writer copies the log into the database between commits
+RETRIES: Final = 5
+
+
+class Cursor(Protocol):
+    """The part of a driver's cursor that is used."""
+
+    @property
+    def rowcount(self) -> int: ...
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Any: ...
+
+    def executemany(self, sql: str, parameters: Any, /) -> Any: ...
+
+    def fetchone(self) -> Any: ...
+
+    def fetchall(self) -> list[Any]: ...
+
+
+class Engine(Protocol):
+    """One database."""
+
+    sql: Sql
+    name: str
+
+    def write(self, work: Callable[[Cursor], T]) -> T: ...
+
+    def read(self, work: Callable[[Cursor], T]) -> T: ...
+
+    def close(self) -> None: ...
+
+
+def unavailable(problem: str, after: float = 5.0) -> CallError:
+    """Storage cannot be written now; the caller comes back after so many seconds."""
+    return CallError(Code.UNAVAILABLE, problem, f"Try again in {after:.0f} seconds", retry_after=after)
+
+
+class _Job(Generic[T]):
+    """One caller's transaction on its way through the writer."""
+
+    __slots__ = ("done", "error", "since", "value", "work")
+
+    def __init__(self, work: Callable[[Cursor], T]) -> None:
+        self.work = work
+        self.value: T | None = None
+        self.error: BaseException | None = None
+        self.since = time.monotonic()
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def fail(self, error: BaseException) -> None:
+        self.error = error
+        self.done.release()
+
+
+class SqliteEngine:
+    """SQLite with one writer thread, which commits the transactions of many callers together.
+
+    Each caller's work stands in a savepoint of its own, so that one that fails undoes nothing of the others, and
+    each caller is answered after the commit that holds its work. Reads have connections of their own and see what
+    is committed. Only the writer writes and only the writer checkpoints: two connections doing so at once can
+    corrupt the log of SQLite before 3.51.3.
+    """
+
+    name = "sqlite"
+
+    def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
+        from sqlalchemy.dialects import sqlite
+
+        self.path, self._patience = path, patience
+        self.sql = Sql(sqlite.dialect(paramstyle="named"), sqlite.insert, row_locks=False)
+        self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        self._all_readers: list[sqlite3.Connection] = []
+        self._closed = False
+        self._broken = ""  # why the last write failed for everyone; readiness tells it
+        self._connection = self._open()
+        self._thread = threading.Thread(target=self._run, name="helpbot-writer", daemon=True)
+        self._thread.start()
+
+    # ── callers ────────────────────────────────────────────────────────────
+
+    def write(self, work: Callable[[Cursor], T]) -> T:
+        """Run `work` in a transaction of its own; returns after the commit."""
+        if self._closed:
+            raise unavailable("the database is closed")
+        job = _Job(work)
+        self._queue.put(job)
+        job.done.acquire()
+        if job.error is not None:
+            raise job.error
+        return job.value  # type: ignore[return-value]  # set whenever there is no error
+
+    def read(self, work: Callable[[Cursor], T]) -> T:
+        """Run `work` over what is committed."""
+        try:
+            connection = self._readers.get_nowait()
+        except queue.Empty:
+            connection = self._open_reader()
+        try:
+            return work(connection.cursor())
+        except sqlite3.Error as error:
+            raise _sqlite_fault(error, self.path) from error
+        finally:
+            self._readers.put(connection)
+
+    def close(self) -> None:
+        """Finish what is queued, copy the log into the database and let go of the file."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join(timeout=30)
+        for connection in self._all_readers:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[sqlite3.Connection]:
+        """The file through a connection of one's own, for backup and integrity checks."""
+        connection = self._open_reader(keep=False)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def truncate_log(self) -> bool:
+        """Copy the whole log into the database and empty it: what was erased is in neither. False if a reader holds it."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            done = self.write(_Checkpoint())
+            if done or time.monotonic() > deadline:
+                return bool(done)
+            time.sleep(0.02)
+
+    @property
+    def broken(self) -> str:
+        """Why the last write failed; empty while writing works."""
+        return self._broken
+
+    # ── the writer ────────────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        while True:
+            job = self._queue.get()
+            if job is None:
+                break
+            if isinstance(job.work, _Checkpoint):
+                self._checkpoint_for(job)
+                continue
+            more = self._batch(job)
+            if not more:
+                break
+
+    def _batch(self, first: _Job[Any]) -> bool:
+        """Run a batch of jobs in one transaction and answer each; False when it is time to end."""
+        waiting = [first]
+        going_on = True
+        after: list[_Job[Any]] = []
+        if not self._begin(waiting):
+            return True
+        cursor = self._connection.cursor()
+        done: list[_Job[Any]] = []
+        while True:
+            for job in waiting:
+                if not self._run_one(cursor, job, done):
+                    self._redo(done)
+                    done = []
+                    if not self._begin([]):
+                        return going_on
+            waiting = []
+            if len(done) >= BATCH:
+                break
+            try:
+                following = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                going_on = False
+                break
+            if isinstance(following.work, _Checkpoint):
+                after.append(following)
+                break
+            waiting = [following]
+        self._commit(done)
+        for job in after:
+            self._checkpoint_for(job)
+        self._tidy()
+        return going_on
+
+    def _begin(self, waiting: list[_Job[Any]]) -> bool:
+        """Open the transaction; while others hold the database, tell who has waited long enough. False: nobody is left."""
+        while True:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                fault = _sqlite_fault(error, self.path)
+                self._broken = fault.problem
+                if not _is_busy(error):
+                    self._reopen()
+                    for job in waiting:
+                        job.fail(fault)
+                    return False
+                while True:
+                    try:
+                        job_or_end = self._queue.get_nowait()
+                    except queue.Empty:
+                        break
+                    if job_or_end is None:
+                        self._queue.put(None)
+                        break
+                    if isinstance(job_or_end.work, _Checkpoint):
+                        job_or_end.fail(fault)
+                    else:
+                        waiting.append(job_or_end)
+                late = time.monotonic() - self._patience
+                for job in [job for job in waiting if job.since <= late]:
+                    waiting.remove(job)
+                    job.fail(fault)
+                if not waiting:
+                    return False
+            else:
+                return True
+
+    def _run_one(self, cursor: sqlite3.Cursor, job: _Job[Any], done: list[_Job[Any]]) -> bool:
+        """Run one job in its savepoint. False if the database undid the whole transaction with it."""
+        connection = self._connection
+        try:
+            cursor.execute("SAVEPOINT turn")
+            job.value = job.work(cursor)
+            cursor.execute("RELEASE turn")
+        except sqlite3.Error as error:
+            job.error = (
+                error if isinstance(error, sqlite3.IntegrityError) else _sqlite_fault(error, self.path)
+            )
+        except Exception as error:
+            job.error = error
+        if job.error is None:
+            done.append(job)
+            return True
+        try:
+            if not connection.in_transaction:
+                return False
+            cursor.execute("ROLLBACK TO turn")
+            cursor.execute("RELEASE turn")
+        except sqlite3.Error:
+            return False
+        finally:
+            job.done.release()
+        return True
+
+    def _commit(self, done: list[_Job[Any]]) -> None:
+        reach("before-commit")
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            fault = _sqlite_fault(error, self.path)
+            self._broken = fault.problem
+            self._abandon()
+            if len(done) == 1:
+                done[0].fail(fault)
+            else:
+                self._redo(done)
+            return
+        self._broken = ""
+        reach("after-commit")
+        for job in done:
+            job.done.release()
+
+    def _redo(self, jobs: list[_Job[Any]]) -> None:
+        """Run jobs whose transaction was lost through no fault of theirs, each by itself."""
+        self._abandon()
+        for job in jobs:
+            job.value = None
+            if not self._begin(alone := [job]):
+                for left in alone:
+                    left.fail(unavailable(self._broken or "the database is not available"))
+                continue
+            done: list[_Job[Any]] = []
+            if self._run_one(self._connection.cursor(), job, done) and done:
+                self._commit(done)
+            else:
+                self._abandon()
+
+    def _abandon(self) -> None:
+        """Leave the transaction, by a new connection if the old one will not."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._reopen()
+
+    def _reopen(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+        with contextlib.suppress(sqlite3.Error, HelpbotError):
+            self._connection = self._open()
+
+    def _tidy(self) -> None:
+        """Copy a grown log into the database between commits."""
+        try:
+            if self._log.stat().st_size < WAL_LIMIT:
+                return
+        except OSError:
+            return
+        reach("in-checkpoint")
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
+    def _checkpoint_for(self, job: _Job[Any]) -> None:
+        reach("in-checkpoint")
+        try:
+            self._connection.execute("PRAGMA busy_timeout=100")
+            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._connection.execute(f"PRAGMA busy_timeout={_POLL}")
+        except sqlite3.Error as error:
+            job.fail(_sqlite_fault(error, self.path))
+        else:
+            job.value = not busy
+            job.done.release()
+
+    # ── connections ────────────────────────────────────────────────────────────
+
+    @property
+    def _log(self) -> Path:
+        return self.path.with_name(self.path.name + "-wal")
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=_POLL / 1000,
+            cached_statements=256,
+        )
+        for pragma in (
+            f"busy_timeout={_POLL}",
+            "journal_mode=WAL",
+            "synchronous=FULL",  # accepted means on the disk, not in a cache
+            "secure_delete=ON",  # what is erased is overwritten
+            "foreign_keys=ON",
+            "wal_autocheckpoint=0",  # the writer does it between commits, at a place of its own choosing
+            "journal_size_limit=67108864",
+            "temp_store=MEMORY",
+            "cache_size=-32768",
+        ):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        return connection
+
+    def _open_reader(self, *, keep: bool = True) -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                self.path,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=self._patience,
+                cached_statements=256,
+            )
+            connection.execute("PRAGMA query_only=ON")
+            connection.execute("PRAGMA wal_autocheckpoint=0").fetchall()
+        except sqlite3.Error as error:
+            raise _sqlite_fault(error, self.path) from error
+        if keep:
+            self._all_readers.append(connection)
+        return connection
+
+
+_POLL: Final = 100  # milliseconds between two looks at a locked database
+
+
+class _Checkpoint:
+    """Stands in the queue for: empty the log."""
+
+    def __call__(self, cursor: Cursor) -> bool:
+        raise AssertionError("the writer does this itself")
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def _sqlite_fault(error: sqlite3.Error, path: Path) -> CallError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    problem = {
+        sqlite3.SQLITE_BUSY: "the database is locked by another program",
+        sqlite3.SQLITE_LOCKED: "the database is locked by another program",
+        sqlite3.SQLITE_FULL: "the disk that holds the database is full",
+        sqlite3.SQLITE_IOERR: "the disk that holds the database cannot be written",
+        sqlite3.SQLITE_READONLY: "the database is read-only",
+        sqlite3.SQLITE_CANTOPEN: "the database cannot be opened",
+        sqlite3.SQLITE_CORRUPT: "the database is damaged",
+        sqlite3.SQLITE_NOTADB: "the database is damaged",
+    }.get(code, f"the database failed ({type(error).__name__})")
+    return unavailable(problem)
+
+
+class PostgresEngine:
+    """PostgreSQL through psycopg. Deadlocks and serialisation failures are run again; so is what a restart cut off."""
+
+    name = "postgresql"
+
+    def __init__(self, url: str, *, pool: int = 16, patience: float = PATIENCE) -> None:
+        import psycopg
+        import sqlalchemy
+        from sqlalchemy.dialects import postgresql
+        from sqlalchemy.dialects.postgresql import psycopg as dialect
+
+        self._psycopg, self._patience = psycopg, patience
+        self.sql = Sql(dialect.dialect(), postgresql.insert, row_locks=True)
+        wait = int(patience * 1000)
+        self.alchemy = sqlalchemy.create_engine(
+            url,
+            pool_size=pool,
+            max_overflow=pool,
+            pool_timeout=patience,
+            pool_reset_on_return=None,  # every way out of `_once` ends its transaction itself
+            connect_args={
+                "connect_timeout": max(1, int(patience)),
+                "autocommit": True,
+                "application_name": "helpbot",
+                "options": f"-c lock_timeout={wait} -c statement_timeout={wait * 3} "
+                f"-c idle_in_transaction_session_timeout={wait * 6}",
+            },
+        )
+        self._broken = ""
+
+    @property
+    def broken(self) -> str:
+        """Why the last write failed; empty while writing works."""
+        return self._broken
+
+    def write(self, work: Callable[[Cursor], T]) -> T:
+        """Run `work` in a transaction of its own, again if the database asks for it; returns after the commit."""
+        return self._retrying(work, transaction=True)
+
+    def read(self, work: Callable[[Cursor], T]) -> T:
+        """Run `work` over what is committed."""
+        return self._retrying(work, transaction=False)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.alchemy.dispose()
+
+    def _retrying(self, work: Callable[[Cursor], T], *, transaction: bool) -> T:
+        errors = self._psycopg.errors
+        deadline = time.monotonic() + self._patience
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                value = self._once(work, transaction=transaction)
+            except (errors.SerializationFailure, errors.DeadlockDetected) as error:
+                if attempt > RETRIES:
+                    raise unavailable("too many others write the same conversation", 1) from error
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - only to step aside
+            except (errors.LockNotAvailable, errors.QueryCanceled) as error:
+                raise unavailable("the database is locked by another program") from error
+            except self._psycopg.IntegrityError:
+                raise
+            except (self._psycopg.OperationalError, self._psycopg.InterfaceError, _NoConnection) as error:
+                # Whether a cut-off commit happened is unknown; the work is safe to run again, since its own
+                # keys, versions and leases find what was written.
+                self._broken = "the database cannot be reached"
+                if time.monotonic() > deadline:
+                    raise unavailable(self._broken) from error
+                self.alchemy.dispose()
+                time.sleep(0.05 * min(attempt, 10))
+            except self._psycopg.Error as error:
+                if "read-only" in str(error):
+                    raise unavailable("the database is read-only") from error
+                if isinstance(error, errors.DiskFull):
+                    raise unavailable("the disk that holds the database is full") from error
+                raise
+            else:
+                if transaction:
+                    self._broken = ""
+                return value
+
+    def _once(self, work: Callable[[Cursor], T], *, transaction: bool) -> T:
+        from sqlalchemy.exc import DBAPIError
+        from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+        try:
+            pooled = self.alchemy.raw_connection()
+        except DBAPIError as error:
+            raise _NoConnection(str(error)) from error
+        except PoolTimeout as error:
+            raise unavailable("every connection to the database is in use", 1) from error
+        except self._psycopg.Error as error:
+            raise _NoConnection(str(error)) from error
+        connection: Any = pooled.dbapi_connection
+        try:
+            cursor = connection.cursor()
+            if not transaction:
+                return work(cursor)
+            cursor.execute("BEGIN")
+            try:
+                value = work(cursor)
+                reach("before-commit")
+                cursor.execute("COMMIT")
+            except BaseException:
+                if not connection.closed:
+                    with contextlib.suppress(self._psycopg.Error):
+                        connection.cursor().execute("ROLLBACK")
+                raise
+            reach("after-commit")
+            return value
+        finally:
+            if (
+                connection.closed
+                or connection.info.transaction_status != self._psycopg.pq.TransactionStatus.IDLE
+            ):
+                pooled.invalidate()
+            pooled.close()
+
+
+class _NoConnection(Exception):  # noqa: N818 - a signal within this file
+    """No connection could be made."""
+
+
+def writable(path: Path) -> bool:
+    """Whether a file, or the folder it would be made in, can be written."""
+    return os.access(path if path.exists() else path.parent, os.W_OK)

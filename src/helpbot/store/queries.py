@@ -1,0 +1,584 @@
+"""Every statement the store runs, by name, with a word on what it is for.
+
+Each function is called once for each engine; its compiled text is then run on the driver itself, because building
+and compiling a statement costs more than running it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Executable,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from helpbot.store import schema as s
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.sql import ColumnElement
+
+__all__ = ["Query", "Sql"]
+
+# A few inserts leave columns to the database: they come with the names of those they give.
+Query = Callable[["Sql"], Executable | tuple[Executable, list[str]]]
+b = bindparam
+ONE: Any = literal_column("1")
+ZERO: Any = literal_column("0")  # left out, SQLite's dialect would add a parameter for it
+
+
+def lit(word: str) -> Any:
+    """A constant written into the statement itself, so that a partial index can be seen to apply."""
+    assert word.replace("_", "").replace(".", "").isalnum() or not word
+    return literal_column(f"'{word}'", Text)
+
+
+class Sql:
+    """The statements in one engine's own words, compiled on first use."""
+
+    def __init__(self, dialect: Dialect, upsert: Callable[..., Any], *, row_locks: bool) -> None:
+        self._dialect, self.upsert, self.row_locks = dialect, upsert, row_locks
+        self._texts: dict[Query, str] = {}
+
+    def __call__(self, query: Query) -> str:
+        """The text of a query, with named parameters in the driver's style."""
+        text = self._texts.get(query)
+        if text is None:
+            built: Any = query(self)
+            statement, keys = built if isinstance(built, tuple) else (built, None)
+            compiled = statement.compile(dialect=self._dialect, column_keys=keys)
+            constants = [name for name, value in compiled.params.items() if value is not None and not keys]
+            assert not constants, f"{query.__name__} hides the values {constants}"
+            text = self._texts[query] = str(compiled)
+        return text
+
+
+def _locked(sql: Sql, statement: Any, *, skip: bool = False) -> Any:
+    """Lock the rows where the engine has row locks; SQLite's one writer needs none."""
+    return statement.with_for_update(skip_locked=skip) if sql.row_locks else statement
+
+
+# ── conversations ────────────────────────────────────────────────────────────
+
+CONVERSATION = tuple(
+    s.conversations.c[name]
+    for name in (
+        [
+            "id",
+            "channel",
+            "thread",
+            "person",
+            "phase",
+            "owner",
+            "agent",
+            "email",
+            "state",
+            "version",
+            "last_seq",
+            "created_at",
+            "touched_at",
+            "due_at",
+        ]
+    )
+)
+
+
+def conversation(sql: Sql) -> Executable:
+    """One conversation, to read."""
+    return select(*CONVERSATION).where(s.conversations.c.id == b("id"))
+
+
+def lock_conversation(sql: Sql) -> Executable:
+    """One conversation, held until the end of the transaction."""
+    return _locked(sql, select(*CONVERSATION).where(s.conversations.c.id == b("id")))
+
+
+def conversation_by_thread(sql: Sql) -> Executable:
+    """The conversation of a channel's thread."""
+    c = s.conversations.c
+    return select(*CONVERSATION).where(c.channel == b("channel"), c.thread == b("thread"))
+
+
+def lock_thread(sql: Sql) -> Executable:
+    """The same, held until the end of the transaction."""
+    c = s.conversations.c
+    return _locked(sql, select(*CONVERSATION).where(c.channel == b("channel"), c.thread == b("thread")))
+
+
+def create_conversation(sql: Sql) -> Executable:
+    """A new conversation, unless its thread has one."""
+    return sql.upsert(s.conversations).on_conflict_do_nothing()  # type: ignore[no-any-return]  # either engine's insert
+
+
+def save_conversation(sql: Sql) -> Executable:
+    """The next state of a conversation, if nobody moved it since it was read."""
+    c = s.conversations.c
+    names = ["phase", "owner", "agent", "email", "state", "last_seq", "touched_at", "due_at"]
+    return (
+        update(s.conversations)
+        .where(c.id == b("conversation_id"), c.version == b("expected"))
+        .values(version=b("new_version"), **{name: b(f"new_{name}") for name in names})
+    )
+
+
+def due_conversations(sql: Sql) -> Executable:
+    """Where a reminder or an end may be due."""
+    c = s.conversations.c
+    return (
+        select(c.id)
+        .where(c.due_at.is_not(None), c.due_at <= b("now"))
+        .order_by(c.due_at)
+        .limit(b("limit"))
+        .offset(ZERO)
+    )
+
+
+# ── messages ────────────────────────────────────────────────────────────
+
+MESSAGE = tuple(
+    s.messages.c[name]
+    for name in [
+        "conversation",
+        "seq",
+        "author",
+        "name",
+        "text",
+        "reply",
+        "at",
+        "visibility",
+        "attachments",
+        "key",
+    ]
+)
+
+
+def post(sql: Sql) -> Executable:
+    """A message."""
+    return insert(s.messages)
+
+
+def messages(sql: Sql) -> Executable:
+    """The public messages above a number."""
+    c = s.messages.c
+    return (
+        select(*MESSAGE)
+        .where(c.conversation == b("id"), c.seq > b("after"), c.visibility == lit("public"))
+        .order_by(c.seq)
+        .limit(b("limit"))
+        .offset(ZERO)
+    )
+
+
+def all_messages(sql: Sql) -> Executable:
+    """The messages above a number, internal notes too."""
+    c = s.messages.c
+    return (
+        select(*MESSAGE)
+        .where(c.conversation == b("id"), c.seq > b("after"))
+        .order_by(c.seq)
+        .limit(b("limit"))
+        .offset(ZERO)
+    )
+
+
+def message(sql: Sql) -> Executable:
+    """One message."""
+    c = s.messages.c
+    return select(*MESSAGE).where(c.conversation == b("id"), c.seq == b("seq"))
+
+
+# ── keys and tokens ────────────────────────────────────────────────────────────
+
+
+def first_sight(sql: Sql) -> Executable:
+    """Enter a key, unless it was seen. The primary key decides, never a look beforehand."""
+    return sql.upsert(s.seen).on_conflict_do_nothing()  # type: ignore[no-any-return]  # either engine's insert
+
+
+def sight(sql: Sql) -> Executable:
+    """What was seen with a key."""
+    c = s.seen.c
+    return select(c.scope, c.key, c.digest, c.conversation, c.first_seq, c.last_seq).where(
+        c.scope == b("scope"), c.key == b("key")
+    )
+
+
+def amend_sight(sql: Sql) -> Executable:
+    """Which messages answer a key."""
+    c = s.seen.c
+    return (
+        update(s.seen)
+        .where(c.scope == b("of_scope"), c.key == b("of_key"))
+        .values(conversation=b("new_conversation"), first_seq=b("new_first"), last_seq=b("new_last"))
+    )
+
+
+def forget_keys(sql: Sql) -> Executable:
+    """Keys too old to come again."""
+    return delete(s.seen).where(s.seen.c.at < b("before"))
+
+
+def add_token(sql: Sql) -> Executable:
+    """One more token of a conversation."""
+    return insert(s.tokens)
+
+
+def token(sql: Sql) -> Executable:
+    """Whether a token opens a conversation."""
+    return select(s.tokens.c.digest).where(
+        s.tokens.c.digest == b("digest"), s.tokens.c.conversation == b("conversation")
+    )
+
+
+# ── cases ────────────────────────────────────────────────────────────
+
+
+def next_number(sql: Sql) -> Executable:
+    """The next case number; the row is held until the end, so that no number is lost or given twice."""
+    c = s.counters.c
+    return update(s.counters).where(c.name == b("counter")).values(value=c.value + ONE).returning(c.value)
+
+
+def case(sql: Sql) -> Executable:
+    """A case by id or number."""
+    return select(s.cases.c.data).where(or_(s.cases.c.id == b("case"), s.cases.c.number == b("case")))
+
+
+def add_case(sql: Sql) -> Executable:
+    """A new case; the schema refuses a second open one."""
+    return insert(s.cases)
+
+
+def save_case(sql: Sql) -> Executable:
+    """What became of a case."""
+    names = ["state", "owner", "psa", "product_name", "error_message", "data", "updated_at", "resolved_at"]
+    return update(s.cases).where(s.cases.c.id == b("case")).values({name: b(f"new_{name}") for name in names})
+
+
+def list_cases(sql: Sql) -> Executable:
+    """Cases, the newest first; an empty parameter means any."""
+    c = s.cases.c
+    return (
+        select(c.data)
+        .where(
+            or_(b("state", type_=Text) == lit(""), c.state == b("state")),
+            or_(b("psa", type_=Text) == lit(""), c.psa == b("psa")),
+            or_(b("conversation", type_=Text) == lit(""), c.conversation == b("conversation")),
+            or_(b("any_state") == ONE, c.state != lit("resolved")),
+        )
+        .order_by(c.opened_at.desc(), c.number.desc())
+        .limit(b("limit"))
+        .offset(ZERO)
+    )
+
+
+# ── deliveries ────────────────────────────────────────────────────────────
+
+DELIVERY_NAMES = [
+    "id",
+    "kind",
+    "route",
+    "conversation",
+    "case_id",
+    "seq",
+    "payload",
+    "state",
+    "attempts",
+    "next_at",
+    "last_error",
+    "created_at",
+    "expires_at",
+    "delivered_at",
+    "receipt",
+    "position",
+    "lease",
+    "lease_until",
+]
+DELIVERY = tuple(s.deliveries.c[name] for name in DELIVERY_NAMES)
+
+
+def enqueue(sql: Sql) -> tuple[Executable, list[str]]:
+    """A delivery."""
+    return insert(s.deliveries), [
+        c.name for c in s.deliveries.columns if c.name not in {"position", "fell_back"}
+    ]
+
+
+def _head() -> ColumnElement[bool]:
+    """Nothing older of the same conversation waits on the same route: order is kept."""
+    older = s.deliveries.alias("older")
+    c = s.deliveries.c
+    return ~exists(
+        select(ONE).where(
+            older.c.route == c.route,
+            older.c.conversation == c.conversation,
+            older.c.position < c.position,
+            older.c.state.in_([lit("pending"), lit("leased")]),
+        )
+    )
+
+
+def _free() -> ColumnElement[bool]:
+    """Waiting, or held by a worker whose lease is over."""
+    c = s.deliveries.c
+    return or_(
+        c.state == lit("pending"),
+        and_(c.state == lit("leased"), c.lease_until <= b("now")),
+    )
+
+
+def claimable(sql: Sql) -> Executable:
+    """What may be sent on a route now, the oldest of each conversation."""
+    c = s.deliveries.c
+    found = select(*DELIVERY).where(c.route == b("route"), _free(), c.next_at <= b("now"), _head())
+    return _locked(sql, found.order_by(c.position).limit(b("limit")).offset(ZERO), skip=True)
+
+
+def probe(sql: Sql) -> Executable:
+    """One to try a failing route with, due or not: the least tried, so that a poison row is not tried for ever."""
+    c = s.deliveries.c
+    found = select(*DELIVERY).where(c.route == b("route"), _free(), _head())
+    return _locked(sql, found.order_by(c.attempts, c.position).limit(b("limit")).offset(ZERO), skip=True)
+
+
+def lease(sql: Sql) -> Executable:
+    """Take a delivery for a while."""
+    c = s.deliveries.c
+    return (
+        update(s.deliveries)
+        .where(c.position == b("at_position"))
+        .values(
+            state=lit("leased"),
+            lease=b("new_lease"),
+            lease_until=b("new_until"),
+            attempts=c.attempts + ONE,
+        )
+    )
+
+
+def finish(sql: Sql) -> Executable:
+    """What became of a delivery, if it is still ours."""
+    c = s.deliveries.c
+    names = ["state", "attempts", "next_at", "last_error", "expires_at", "delivered_at", "receipt"]
+    return (
+        update(s.deliveries)
+        .where(c.id == b("of_id"), c.lease == b("of_lease"))
+        .values({**{name: b(f"new_{name}") for name in names}, "lease": lit(""), "lease_until": null()})
+    )
+
+
+def release_route(sql: Sql) -> Executable:
+    """Make what waits on a route due now."""
+    c = s.deliveries.c
+    return (
+        update(s.deliveries)
+        .where(c.route == b("of_route"), c.state == lit("pending"), c.next_at > b("now"))
+        .values(next_at=b("now"))
+    )
+
+
+def expired(sql: Sql) -> Executable:
+    """What waited too long."""
+    c = s.deliveries.c
+    found = select(*DELIVERY).where(c.state == lit("pending"), c.expires_at <= b("now"))
+    return _locked(sql, found.order_by(c.position).limit(b("limit")).offset(ZERO), skip=True)
+
+
+def overdue(sql: Sql) -> Executable:
+    """What of a kind waits so long that a fallback should take over."""
+    c = s.deliveries.c
+    return (
+        select(*DELIVERY)
+        .where(
+            c.kind == b("kind"),
+            c.state.in_(
+                [
+                    lit("pending"),
+                    lit("leased"),
+                    lit("dead"),
+                ]
+            ),
+            c.fell_back.is_(False),
+            or_(c.created_at <= b("before"), c.state == lit("dead")),
+        )
+        .order_by(c.position)
+        .limit(b("limit"))
+        .offset(ZERO)
+    )
+
+
+def mark_fallback(sql: Sql) -> Executable:
+    """A fallback has taken over, once."""
+    c = s.deliveries.c
+    return update(s.deliveries).where(c.id == b("of_id"), c.fell_back.is_(False)).values(fell_back=true())
+
+
+def delivery(sql: Sql) -> Executable:
+    """One delivery."""
+    return select(*DELIVERY).where(s.deliveries.c.id == b("id"))
+
+
+def list_deliveries(sql: Sql) -> Executable:
+    """Deliveries, the newest first; an empty parameter means any."""
+    c = s.deliveries.c
+    return (
+        select(*DELIVERY)
+        .where(
+            or_(b("state", type_=Text) == lit(""), c.state == b("state")),
+            or_(b("route", type_=Text) == lit(""), c.route == b("route")),
+            or_(b("case_id", type_=Text) == lit(""), c.case_id == b("case_id")),
+        )
+        .order_by(c.position.desc())
+        .limit(b("limit"))
+        .offset(ZERO)
+    )
+
+
+def opened_receipt(sql: Sql) -> Executable:
+    """The first notice of a case on a route, which later ones follow in its thread."""
+    c = s.deliveries.c
+    return (
+        select(*DELIVERY)
+        .where(c.case_id == b("case_id"), c.route == b("route"), c.kind == lit("case.opened"))
+        .order_by(c.position)
+        .limit(ONE)
+        .offset(ZERO)
+    )
+
+
+def waiting_routes(sql: Sql) -> Executable:
+    """The routes that have something to send, and when the first of it is due."""
+    c = s.deliveries.c
+    return (
+        select(c.route, func.min(c.next_at))
+        .where(c.state.in_([lit("pending"), lit("leased")]))
+        .group_by(c.route)
+    )
+
+
+def backlog(sql: Sql) -> Executable:
+    """How much waits, is dead or held on each route, and since when."""
+    c = s.deliveries.c
+    return (
+        select(c.route, c.state, func.count(), func.min(c.created_at))
+        .where(c.state != lit("delivered"))
+        .group_by(c.route, c.state)
+    )
+
+
+def hold_outbox(sql: Sql) -> Executable:
+    """Hold back everything not yet sent: after a restore nobody knows what was sent since the backup."""
+    c = s.deliveries.c
+    return (
+        update(s.deliveries)
+        .where(c.state.in_([lit("pending"), lit("leased")]))
+        .values(state=lit("held"), lease=lit(""), lease_until=null())
+    )
+
+
+def release_held(sql: Sql) -> Executable:
+    """Send what was held back; an empty route means all."""
+    c = s.deliveries.c
+    return (
+        update(s.deliveries)
+        .where(c.state == lit("held"), or_(b("of_route", type_=Text) == lit(""), c.route == b("of_route")))
+        .values(state=lit("pending"), next_at=b("new_next_at"), expires_at=b("new_expires_at"))
+    )
+
+
+ROUTE = tuple(
+    s.routes.c[name]
+    for name in ["name", "failing_since", "failures", "next_probe", "disabled", "last_success", "last_failed"]
+)
+
+
+def route_health(sql: Sql) -> Executable:
+    """What is known of every route."""
+    return select(*ROUTE)
+
+
+def set_health(sql: Sql) -> Executable:
+    """What is known of a route."""
+    statement = sql.upsert(s.routes)
+    names = [column.name for column in ROUTE[1:]]
+    return statement.on_conflict_do_update(  # type: ignore[no-any-return]  # either engine's insert
+        index_elements=["name"], set_={name: statement.excluded[name] for name in names}
+    )
+
+
+# ── ratings, mails, what channels keep ────────────────────────────────────────────────────────────
+
+
+def rate(sql: Sql) -> Executable:
+    """A user's rating; a later one replaces it."""
+    statement = sql.upsert(s.ratings)
+    return statement.on_conflict_do_update(  # type: ignore[no-any-return]  # either engine's insert
+        index_elements=["conversation"],
+        set_={name: statement.excluded[name] for name in ("stars", "solved", "comment", "at")},
+    )
+
+
+def give_feedback(sql: Sql) -> Executable:
+    """Whether a message helped; a later word replaces it."""
+    statement = sql.upsert(s.feedback)
+    return statement.on_conflict_do_update(  # type: ignore[no-any-return]  # either engine's insert
+        index_elements=["conversation", "seq"], set_={name: statement.excluded[name] for name in ("up", "at")}
+    )
+
+
+def mails_since(sql: Sql) -> Executable:
+    """How many mails went to an address."""
+    c = s.mails.c
+    return select(func.count()).where(c.address == b("address"), c.at > b("since"))
+
+
+def count_mail(sql: Sql) -> tuple[Executable, list[str]]:
+    """One more mail to an address."""
+    return insert(s.mails), ["address", "at"]
+
+
+def forget_mails(sql: Sql) -> Executable:
+    """Counts that no limit looks at any more."""
+    return delete(s.mails).where(s.mails.c.at < b("before"))
+
+
+def keep(sql: Sql) -> Executable:
+    """A value that a channel keeps under its own name."""
+    statement = sql.upsert(s.kept)
+    return statement.on_conflict_do_update(  # type: ignore[no-any-return]  # either engine's insert
+        index_elements=["space", "key"], set_={name: statement.excluded[name] for name in ("value", "at")}
+    )
+
+
+def keep_once(sql: Sql) -> Executable:
+    """The same, unless it is there."""
+    return sql.upsert(s.kept).on_conflict_do_nothing()  # type: ignore[no-any-return]  # either engine's insert
+
+
+def kept(sql: Sql) -> Executable:
+    """A value that was kept."""
+    return select(s.kept.c.value).where(s.kept.c.space == b("space"), s.kept.c.key == b("key"))
+
+
+def all_kept(sql: Sql) -> Executable:
+    """Everything kept in a space."""
+    return select(s.kept.c.key, s.kept.c.value).where(s.kept.c.space == b("space")).order_by(s.kept.c.key)
+
+
+def drop_kept(sql: Sql) -> Executable:
+    """Forget a value."""
+    return delete(s.kept).where(s.kept.c.space == b("space"), s.kept.c.key == b("key"))
