@@ -122,7 +122,7 @@ def real_templates(folders: Iterable[Path]) -> list[Signature]:
 def filled_up(real: list[Signature], size: int, rng: random.Random) -> list[Signature]:
     """As many templates as asked for: real ones in a random order, then variants of them."""
     chosen = rng.sample(real, min(size, len(real)))
-    words = sorted({word for s in real for part in s.parts for word in re.findall(r"[a-z]{4,14}", part) if word not in STOP})
+    words = sorted({word for s in real for part in s.parts for word in re.findall(r"(?<![A-Za-z_])[a-z]{4,14}(?![A-Za-z_])", part) if word not in STOP})
     seen = {s.pattern.lower() for s in chosen}
     while len(chosen) < size:
         text = re.sub(
@@ -247,7 +247,7 @@ def paste(signature: Signature | None, rng: random.Random) -> Paste:
         lines = [said if clean else damaged(said, rng)]
     while sum(map(len, lines)) < size:
         lines.insert(rng.randint(0, len(lines)), noise(rng))
-    return Paste("\n".join(lines)[: max(size, 2000)], signature.target if signature else None, clean)
+    return Paste("\n".join(lines), signature.target if signature else None, clean)
 
 
 # ---- measuring ------------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ _SPLIT: Final = {
         for verb in ("is", "was", "are", "were", "does", "do", "did", "has", "have", "had", "could", "would", "should", "must")
         for mark in ("'", "")
     },
-    "can't": ("can", "not"), "cant": ("can", "not"), "cannot": ("can", "not"), "won't": ("will", "not"), "wont": ("will", "not"), "ain't": ("is", "not"),
+    "can't": ("cannot",), "cant": ("cannot",), "won't": ("will", "not"), "wont": ("will", "not"), "ain't": ("is", "not"),
 }  # fmt: skip
 
 _NEW: Final = 1 << 40  # ids of words that no signature holds begin here
@@ -192,6 +192,9 @@ class SignatureIndex:
                 pending += n > 0
                 for word, _, _ in words:
                     for piece in self._split(word):
+                        if piece == "not" and ids and not pending and len(ids) > self._offsets[-1] and ids[-1] == vocabulary.get("can"):
+                            ids[-1] = vocabulary.setdefault("cannot", len(vocabulary))
+                            continue
                         ids.append(vocabulary.setdefault(piece, len(vocabulary)))
                         gaps.append(pending)
                         pending = 0
@@ -204,7 +207,7 @@ class SignatureIndex:
 
     def _split(self, word: str) -> Sequence[str]:
         """One word as the index holds it: contractions and joined field names apart, a possessive's ending off."""
-        return _SPLIT.get(word) or self._joined.get(word) or (word.partition("'")[0],)
+        return _SPLIT.get(word) or self._joined.get(word) or (word.partition("'")[0],)  # "can" stays as it is
 
     def _weigh(self) -> None:
         """A word's weight: small for what any sentence holds, more for what few signatures hold."""
@@ -260,7 +263,7 @@ class SignatureIndex:
         if len(firsts):
             order = np.searchsorted(self._keys, pair_keys + _PAIR)
             rarity[firsts] = self._starts[order + 1] - self._starts[order]
-        self._anchors: dict[int, list[tuple[int, int]]] = {}
+        self._anchors: dict[int, list[tuple[int, int, int]]] = {}  # signature, place of the anchor in it, its rarest word
         id_list, rare = ids.tolist(), rarity.tolist()
         for n in range(count):
             a, b = self._offsets[n], self._offsets[n + 1]
@@ -272,9 +275,10 @@ class SignatureIndex:
                 key = -1 - id_list[best]
             else:
                 key = id_list[best] * _PAIR + id_list[best + 1]
-            self._anchors.setdefault(key, []).append((n, best - a))
+            rarest = min(id_list[a:b], key=self._counts.__getitem__)
+            self._anchors.setdefault(key, []).append((n, best - a, rarest))
         self._firsts = frozenset(self._words[-1 - key if key < 0 else key // _PAIR] for key in self._anchors)
-        self._odd = frozenset(self._joined) | frozenset(_SPLIT)
+        self._odd = frozenset(self._joined) | frozenset(_SPLIT) | {"can"}
         variants = [(hash(v), m) for m, word in enumerate(self._words) if 4 <= len(word) <= 24 and word.isalpha() for v in _deletions(word)]
         variants.sort()
         self._near_keys = np.array([v for v, _ in variants], np.int64)
@@ -333,7 +337,9 @@ class SignatureIndex:
             out: list[str] = []
             source = []
             for i, word in enumerate(words):
-                if word in odd or "'" in word:
+                if word == "not" and out and out[-1] == "can":
+                    out[-1] = "cannot"
+                elif word in odd or "'" in word:
                     split = self._split(word)
                     out.extend(split)
                     source.extend([i] * len(split))
@@ -357,12 +363,17 @@ class SignatureIndex:
         ids, anchors, last = paste.ids, self._anchors, len(words) - 1
         hits = [(i, key) for i in likely for key in (ids[i] * _PAIR + ids[i + 1] if i < last else -1, -1 - ids[i]) if key in anchors]
         found: dict[int, _Found] = {}
+        if not hits:
+            return []
+        present = set(ids)
         for i, key in hits:
-            for n, offset in anchors[key]:
-                if n not in found and (pairs := self._literal(n, offset, i, ids)):
-                    judged = self._judge(n, paste, ids, pairs, {})
-                    if judged is not None:
-                        found[n] = judged
+            for n, offset, rarest in anchors[key]:
+                if rarest in present and n not in found and (pairs := self._literal(n, offset, i, ids)):
+                    first, last = pairs[0][1], pairs[-1][1]
+                    gaps = self._form(n)[1]
+                    if self._edge(paste, first, -1, False, gaps[0] > 0) != "against" and self._edge(paste, last, 1, False, gaps[-1] > 0) != "against":
+                        weight = sum(self._weights[ids[p]] for _, p in pairs)
+                        found[n] = _Found(n, 1.0, weight, 1.0, True, first, last, pairs, [])
         return list(found.values())
 
     def _literal(self, n: int, offset: int, at: int, ids: list[int]) -> list[tuple[int, int]]:
@@ -676,6 +687,8 @@ class SignatureIndex:
         # Its place is known here, so more letters may be wrong than where it might be any word.
         length = min(len(said), len(word))
         allowed = max(_allowed(said, word), 0 if length < 6 else 2 if length < 10 else 3)
+        if len(word) == 3 and len(said) >= 3 and said not in self._vocabulary:
+            allowed = 0 if word in self._entities else 1
         return 0.9 if _distance(said, word) <= allowed else 0.0
 
     def _named(self, number: int, word: str) -> bool:
@@ -766,7 +779,7 @@ class SignatureIndex:
 _LOSS: Final = {"cut": 0.25, "edge": 0.6, "open": 0.85}  # how much of a missing end counts, by how it ends
 _ENDS: Final = "\n…\"'`<>{}[]|.,:-"
 _REACH: Final = 40  # words that one placeholder may hold
-_TRIED: Final = 10  # candidates aligned
+_TRIED: Final = 16  # candidates aligned
 _WORTH: Final = 0.45  # a candidate with fewer votes than this share of a match's is not aligned
 _MOST_MISSPELT: Final = 300  # different unknown words of one paste looked up
 _ELLIPSIS: Final = re.compile(r"…|\.\.")
