@@ -19,7 +19,7 @@ from helpbot.errors import Fault, SettingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BotFile", "Places", "Settings", "find_places", "read_bot", "read_settings"]
+__all__ = ["BotFile", "Places", "Settings", "find_places", "read_bot", "read_settings", "shipped_places"]
 
 BOT_FILE: Final = "helpbot.toml"
 LARGEST: Final = 1_000_000  # bytes of helpbot.toml
@@ -63,6 +63,7 @@ class Secrets:
     slack_client_secret: str = field(default="", repr=False)
     smtp_url: str = field(default="", repr=False)
     webhook_secret: str = field(default="", repr=False)
+    metrics_token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +120,7 @@ def find_places(
         if given is not None:
             if not given.is_dir():
                 what = "is a file, not a folder" if given.exists() else "does not exist"
-                faults.append(
-                    Fault(option, 0, f"the folder {given} {what}", f"Give a folder that holds {holds}")
-                )
+                faults.append(Fault(option, 0, f"the folder {given} {what}", f"Give a folder that holds {holds}"))
             return given
         here, package = Path.cwd(), Path(__file__).resolve().parent
         nearest = (here / name, package.parents[1] / name, package / "_defaults" / name)
@@ -134,6 +133,15 @@ def find_places(
     if faults:
         raise SettingError(faults)
     return found
+
+
+def shipped_places() -> Places:
+    """What ships: of the checkout this runs from, else of the package."""
+    package = Path(__file__).resolve().parent
+    for root in (package.parents[1], package / "_defaults"):
+        if (root / "knowledge" / "articles").is_dir() and (root / "bot").is_dir():
+            return Places(knowledge=root / "knowledge", bot=root / "bot")
+    raise SettingError([Fault(str(package), 0, "what ships with it is missing", "Install helpbot anew")])
 
 
 def read_bot(places: Places, *, cache: Path | None = None) -> BotFile:

@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import tomllib
-from datetime import date  # noqa: TC003  # pydantic reads it when the model is made
+from datetime import date  # pydantic reads it when the model is made
 from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from helpbot.errors import Fault
@@ -64,8 +64,12 @@ class BotTable(_Table):
 class AnswersTable(_Table):
     """When the bot answers, asks back, or says that it does not know."""
 
-    wrong_costs: Annotated[float, Field(ge=1, le=1000)] = 10.0
-    """How many needless "I don't know" one wrong answer is worth."""
+    wrong_price: Annotated[float, Field(ge=1, le=1000)] = 10.0
+    """What a confident answer to something the articles do not cover costs, in unneeded "I don't know"."""
+    mixed_price: Annotated[float, Field(ge=0, le=1000)] = 2.0
+    """What the answer to a neighbouring problem costs."""
+    ask_price: Annotated[float, Field(ge=0, le=1000)] = 0.5
+    """What one question back costs."""
 
 
 class ConversationTable(_Table):
@@ -168,78 +172,33 @@ class RoutingTable(_Table):
     """Further routes beside `mail`, `slack` and `webhook`, which the environment makes."""
 
 
+def _check_networks(networks: list[str]) -> list[str]:
+    for network in networks:
+        try:
+            ip_network(network, strict=False)
+        except ValueError as wrong:
+            raise ValueError("must be addresses or networks such as 10.0.0.0/8") from wrong
+    return networks
+
+
 class WebTable(_Table):
-    """The HTTP interface."""
+    """The HTTP interface. Which sites may show the widget stands in widget/sites.toml."""
 
-    sites: list[str] = []
-    """Sites that may show the widget, such as https://www.example.com; the bot's own pages always may."""
-    trusted_proxies: list[str] = []
+    trusted_proxies: Annotated[list[str], AfterValidator(_check_networks)] = []
     """Addresses or networks whose X-Forwarded-For is believed."""
-    per_minute: Annotated[int, Field(ge=1, le=100_000)] = 60
-    """Most messages a minute from one visitor."""
-    per_minute_address: Annotated[int, Field(ge=1, le=1_000_000)] = 600
-    """Most requests a minute from one address."""
-
-    @field_validator("sites")
-    @classmethod
-    def _sites(cls, sites: list[str]) -> list[str]:
-        for site in sites:
-            parts = urlsplit(site)
-            if "*" in site:
-                raise ValueError("may not hold *; name each site that shows the widget")
-            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
-                raise ValueError("must be origins such as https://www.example.com")
-        return sites
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks(cls, networks: list[str]) -> list[str]:
-        for network in networks:
-            try:
-                ip_network(network, strict=False)
-            except ValueError as wrong:
-                raise ValueError("must be addresses or networks such as 10.0.0.0/8") from wrong
-        return networks
-
-
-class WidgetTable(_Table):
-    """How the widget looks."""
-
-    title: Annotated[str, Field(max_length=60)] = ""
-    """Its heading; empty: the bot's name."""
-    colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#1f5eff"
-    """The site's colour."""
-    side: Literal["left", "right"] = "right"
-    """The corner it sits in."""
-
-
-class SlackTable(_Table):
-    """Slack. Ids, not names: they never change."""
-
-    agent_teams: list[str] = []
-    """Workspaces (T…) whose members may act as agents; empty: the one the bot is installed in."""
-    agent_groups: list[str] = []
-    """User groups (S…) whose members are agents."""
-    agent_users: list[str] = []
-    """People (U…) who are agents."""
-    replies_to_user: bool = False
-    """Whether an agent's words in a case's thread go to the user; else only by the Reply button."""
-    notice: dict[str, Literal["off", "offer", "answer"]] = {}
-    """Channels (C…) where questions are noticed unasked: off, offer (seen by the asker alone), answer."""
-    summary_at: str = ""
-    """When the day's summary is posted to the case channel, as 09:00; empty: never."""
+    demo: bool = True
+    """Whether / shows the demo page."""
+    threads: Annotated[int, Field(ge=1, le=256)] = 8
+    """Turns worked on at once."""
+    screenshots: bool = True
+    """Whether users may send screenshots; text is read from them where Tesseract is installed."""
 
 
 class WebhookTable(_Table):
     """Outgoing webhooks."""
 
-    networks: list[str] = []
+    networks: Annotated[list[str], AfterValidator(_check_networks)] = []
     """Private networks that a webhook may lead to, such as 10.1.0.0/16."""
-
-    @field_validator("networks")
-    @classmethod
-    def _networks(cls, networks: list[str]) -> list[str]:
-        return WebTable._networks(networks)
 
 
 class RetentionTable(_Table):
@@ -259,8 +218,8 @@ class BotTables(_Table):
     cases: CasesTable = CasesTable()
     routing: RoutingTable = RoutingTable()
     web: WebTable = WebTable()
-    widget: WidgetTable = WidgetTable()
-    slack: SlackTable = SlackTable()
+    slack: dict[str, Any] = {}
+    """Slack; docs/slack.md describes its settings, and the Slack channel checks them."""
     webhook: WebhookTable = WebhookTable()
     retention: RetentionTable = RetentionTable()
 
@@ -387,7 +346,7 @@ class Environment(BaseSettings):
     )
     identity_keys: SecretStr = Field(
         SecretStr(""),
-        description='Keys of sites that sign visitors in, as JSON: {"KEY-ID": {"alg": "HS256", "key": "…"}}.',
+        description="Keys of sites that sign visitors in: KID:HS256:SECRET, KID:EdDSA:PUBLIC-KEY, with commas.",
     )
     slack_signing_secret: SecretStr = Field(
         SecretStr(""), description="Proves that a request comes from Slack."
@@ -413,6 +372,10 @@ class Environment(BaseSettings):
     webhook_url: str = Field("", description="The https address that events are sent to.")
     webhook_secret: SecretStr = Field(
         SecretStr(""), description="Signs them (Standard Webhooks): whsec_ and the key in base64."
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        description="Opens /metrics from elsewhere; without it only this machine may read them.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
 
@@ -444,7 +407,7 @@ class Environment(BaseSettings):
             raise ValueError("must be an address such as https://bot.example.com")
         return url
 
-    @field_validator("secret", "webhook_secret")
+    @field_validator("secret", "webhook_secret", "metrics_token")
     @classmethod
     def _long_enough(cls, secret: SecretStr) -> SecretStr:
         if secret.get_secret_value() and len(secret.get_secret_value().encode()) < SHORTEST_SECRET:

@@ -1,0 +1,221 @@
+"""The one place that joins concrete parts: settings to stores, channels to the desk, knowledge to the engine.
+
+Nothing imports this but the commands. Each function imports what it joins when it is called, so that a
+command loads its own parts only.
+"""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from helpbot.errors import Fault, HelpbotError, KnowledgeError, SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from helpbot.channels.slack.settings import SlackSettings
+    from helpbot.channels.web.settings import WebSettings
+    from helpbot.config import BotFile, Places, Settings
+    from helpbot.dialogue.policy import Policy
+    from helpbot.dialogue.world import Manners
+    from helpbot.escalation.routing import Routing
+
+__all__ = ["Checked", "check_all", "manners_of", "policy_of", "routing_of", "slack_of", "web_of"]
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def policy_of(bot: BotFile) -> Policy:
+    """What mistakes cost, as the operator set it."""
+    from helpbot.dialogue.policy import Policy
+
+    return Policy(**bot.table("answers"))
+
+
+def manners_of(bot: BotFile) -> Manners:
+    """How the bot behaves, as the operator set it."""
+    from helpbot.dialogue.world import Hours, Manners
+    from helpbot.messages import Channel
+
+    who, talk, hours = bot.table("bot"), bot.table("conversation"), bot.tables["hours"]
+    opening = None
+    if hours is not None:
+        from zoneinfo import ZoneInfo
+
+        opening = Hours(
+            zone=ZoneInfo(hours["zone"]),
+            week={
+                number: (time.fromisoformat(hours[day][:5]), time.fromisoformat(hours[day][6:]))
+                for number, day in enumerate(WEEKDAYS)
+                if hours[day]
+            },
+            holidays=frozenset(date.fromisoformat(day) for day in hours["holidays"]),
+        )
+    return Manners(
+        name=who["name"],
+        company=who["company"],
+        remind_after=timedelta(minutes=talk["remind_after_minutes"]) or None,
+        end_after=timedelta(hours=talk["end_after_hours"]),
+        hours=opening,
+        acknowledge=talk["acknowledge"],
+        frequent=tuple(who["frequent"]),
+        ask_address=frozenset(Channel(name) for name in talk["ask_address"]),
+    )
+
+
+def routing_of(settings: Settings) -> Routing:
+    """Every way to reach agents: those of helpbot.toml, and `slack`, `mail`, `webhook` as the environment says."""
+    from helpbot.escalation.routing import Route, Routing, Rule
+
+    table = settings.bot.table("routing")
+    routes: dict[str, Route] = {}
+    for name, target in (
+        ("slack", settings.slack_case_channel),
+        ("mail", settings.mail_to if settings.secrets.smtp_url else ""),
+        ("webhook", settings.webhook_url),
+    ):
+        if target:
+            routes[name] = Route(name=name, sender=name, target=target)
+    if "slack" in routes and "mail" in routes:
+        routes["slack"] = Route(name="slack", sender="slack", target=settings.slack_case_channel, fallback="mail")
+    for name, route in table["routes"].items():
+        routes[name] = Route(**{**route, "name": name, "kinds": frozenset(route["kinds"])})
+    return Routing(
+        routes=routes,
+        rules=tuple(Rule(**{**rule, "routes": tuple(rule["routes"])}) for rule in table["rules"]),
+        default=tuple(table["default"] or routes),
+    )
+
+
+def slack_of(settings: Settings) -> SlackSettings:
+    """Slack's settings; SettingError with all that is wrong with them."""
+    from helpbot.channels.slack.settings import slack_settings
+
+    secrets = settings.secrets
+    return slack_settings(
+        settings.bot.table("slack"),
+        signing_secret=secrets.slack_signing_secret,
+        bot_token=secrets.slack_bot_token,
+        app_token=secrets.slack_app_token,
+        client_id=secrets.slack_client_id,
+        client_secret=secrets.slack_client_secret,
+        case_channel=settings.slack_case_channel,
+        api_url=settings.slack_api_url,
+        public_url=settings.public_url,
+        path=str(settings.places.bot_file),
+    )
+
+
+def web_of(settings: Settings) -> tuple[WebSettings, list[Fault]]:
+    """The web's settings, and all that is wrong with them."""
+    from helpbot.channels.web.identity import parse_keys
+    from helpbot.channels.web.settings import WebSettings
+    from helpbot.channels.web.sites import read_sites, read_texts
+
+    table, bot = settings.bot.table("web"), settings.places.bot
+    keys, faults = parse_keys(settings.secrets.identity_keys)
+    sites, more = read_sites(bot / "widget" / "sites.toml")
+    texts, most = read_texts(bot / "widget" / "lang")
+    web = WebSettings(
+        public_url=settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}",
+        sites=sites,
+        texts=texts,
+        identity_keys=keys,
+        trusted_proxies=tuple(table["trusted_proxies"]),
+        metrics_token=settings.secrets.metrics_token,
+        files=files_folder(settings) if table["screenshots"] else None,
+        demo=table["demo"],
+        threads=table["threads"],
+    )
+    return web, [*faults, *more, *most]
+
+
+def files_folder(settings: Settings) -> Path:
+    """Where screenshots are kept: `files` beside an SQLite database, else `var/files` of the working directory."""
+    from pathlib import Path
+
+    url = settings.database_url
+    if url.startswith("sqlite:///"):
+        return Path(url.removeprefix("sqlite:///")).parent / "files"
+    return Path("var") / "files"
+
+
+class Checked:
+    """What `helpbot check` found: faults that must be mended, warnings, and what is off."""
+
+    __slots__ = ("faults", "off", "says")
+
+    def __init__(self, faults: list[Fault], off: list[str], says: Mapping[str, Any]) -> None:
+        self.faults, self.off, self.says = faults, off, says
+
+    @property
+    def grave(self) -> list[Fault]:
+        """The faults that must be mended."""
+        return [fault for fault in self.faults if fault.grave]
+
+
+def check_all(places: Places) -> Checked:
+    """Everything wrong in the knowledge, the replies, the settings and the model's files, all at once."""
+    from helpbot import model
+    from helpbot.dialogue.replies import check_replies
+    from helpbot.loading import read_knowledge, read_replies
+
+    knowledge, faults = read_knowledge(places.knowledge)
+    faults += check_replies(read_replies(places.bot), str(places.bot / "replies"))
+    off: list[str] = []
+    try:
+        settings = read_checked_settings(places)
+        off += settings.off()
+        frequent = settings.bot.table("bot")["frequent"]
+        faults += [
+            Fault(
+                str(places.bot_file),
+                0,
+                f"`bot.frequent` names {name}, which is no resolution",
+                "Name one that is",
+            )
+            for name in frequent
+            if name not in knowledge.resolutions
+        ]
+        if not routing_of(settings).routes:
+            off.append("Nobody is told of a case: `helpbot cases` lists them. Set up Slack, e-mail or a webhook")
+    except SettingError as wrong:
+        faults += wrong.faults
+    try:
+        found = model.find()
+        if found is None:
+            off.append("Meaning is not compared, words alone are: run `helpbot model install`")
+    except (SettingError, KnowledgeError) as wrong:
+        faults += wrong.faults
+    except HelpbotError as wrong:
+        faults.append(Fault("model", 0, str(wrong), "Run `helpbot model install`"))
+    says = {
+        "knowledge": str(places.knowledge),
+        "bot": str(places.bot),
+        "version": knowledge.version,
+        "articles": len(knowledge.articles),
+        "sections": sum(len(article.sections) for article in knowledge.articles.values()),
+        "resolutions": len(knowledge.resolutions),
+        "errors": sum(len(resolution.errors) for resolution in knowledge.resolutions.values()),
+        "questions": sum(len(resolution.questions) for resolution in knowledge.resolutions.values()),
+        "examples": len(knowledge.examples),
+    }
+    return Checked(sorted(set(faults), key=lambda fault: (not fault.grave, fault)), off, says)
+
+
+def read_checked_settings(places: Places, *, host: str | None = None, port: int | None = None) -> Settings:
+    """Everything that is set, checked also by the channels that use it; SettingError with all faults at once."""
+    from helpbot.config import read_settings
+    from helpbot.loading import cache_folder
+
+    settings = read_settings(places, host=host, port=port, cache=cache_folder())
+    faults = [*web_of(settings)[1], *routing_of(settings).faults(str(places.bot_file))]
+    try:
+        slack_of(settings)
+    except SettingError as wrong:
+        faults += wrong.faults
+    if faults:
+        raise SettingError(faults)
+    return settings

@@ -1,0 +1,129 @@
+"""What all commands share: where to read from, how lines come in and go out, how a fault ends a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rich.console import Console
+
+    from helpbot.config import Places, Settings
+
+__all__ = [
+    "CALLED_WRONGLY",
+    "FAULTS_FOUND",
+    "asked_bot",
+    "asked_knowledge",
+    "console",
+    "lines_of",
+    "places",
+    "said",
+    "settings",
+    "text_of",
+    "tty",
+    "write_json",
+    "wrong",
+]
+
+FAULTS_FOUND: Final = 1
+CALLED_WRONGLY: Final = 2
+LONGEST_LINE: Final = 4_000_000  # characters of one line of a batch
+
+# What --knowledge and --bot said; every command takes them (`main` adds the options).
+asked_knowledge: ContextVar[Path | None] = ContextVar("asked_knowledge", default=None)
+asked_bot: ContextVar[Path | None] = ContextVar("asked_bot", default=None)
+
+
+def wrong(problem: str, remedy: str) -> NoReturn:
+    """End the command with exit code 2 and one line."""
+    from helpbot.errors import CallError, Code
+
+    raise CallError(Code.INVALID, problem, remedy)
+
+
+def places() -> Places:
+    """The folders that the options, the environment or the working directory name."""
+    from helpbot.config import find_places
+
+    return find_places(asked_knowledge.get(), asked_bot.get())
+
+
+def settings(*, host: str | None = None, port: int | None = None) -> Settings:
+    """Everything that is set; SettingError with all that is wrong with it."""
+    from helpbot.config import read_settings
+    from helpbot.loading import cache_folder
+
+    return read_settings(places(), host=host, port=port, cache=cache_folder())
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A terminal to draw on; without colours where it is none, or where NO_COLOR is set."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def tty() -> bool:
+    """Whether a person reads the output."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def said(text: str) -> None:
+    """One line for the person at the terminal, apart from the output proper."""
+    if sys.stderr is not None:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def write_json(value: Mapping[str, Any] | list[Any], *, pretty: bool = False) -> None:
+    """JSON on standard output: one line for programs; lone surrogates are written as escapes."""
+    text = json.dumps(value, ensure_ascii=False, indent=2 if pretty else None)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2 if pretty else None)
+    sys.stdout.write(text + "\n")
+    if not pretty:
+        sys.stdout.flush()
+
+
+def lines_of(source: str) -> Iterator[bytes]:
+    """The lines of a file, or of standard input for `-`, as they come."""
+    if source == "-":
+        if sys.stdin is None or sys.stdin.closed:
+            wrong("standard input is closed", "Give a file, or pipe lines in")
+        try:
+            os.fstat(sys.stdin.fileno())
+        except OSError:
+            wrong("standard input is closed", "Give a file, or pipe lines in")
+        except ValueError:
+            pass  # a stand-in without a descriptor
+        yield from sys.stdin.buffer
+        return
+    path = Path(source)
+    if path.is_dir():
+        wrong(f"{source} is a folder", "Give a file of JSON lines")
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except OSError as failed:
+        wrong(
+            f"{source} cannot be read: {failed.strerror}",
+            "Give a file of JSON lines, or - for standard input",
+        )
+
+
+def text_of(words: list[str] | None) -> str:
+    """The text of a command: its words joined, or standard input where there are none or it is `-`."""
+    if words and words != ["-"]:
+        return " ".join(words)
+    if sys.stdin is None or sys.stdin.closed or (sys.stdin.isatty() and not words):
+        wrong("there is no text", 'Write it in quotes: helpbot ask "TEXT"')
+    return sys.stdin.buffer.read(LONGEST_LINE).decode("utf-8", "replace")
