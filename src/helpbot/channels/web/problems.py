@@ -1,0 +1,146 @@
+"""Every refusal in one shape: RFC 9457 problem details, with the request's id and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from helpbot.errors import CallError, Code
+
+__all__ = ["RESPONSES", "STATUS", "Problem", "ProblemError", "problem", "refusal"]
+
+STATUS: Final[dict[Code, int]] = {
+    Code.INVALID: 422,
+    Code.UNAUTHORISED: 401,
+    Code.FORBIDDEN: 403,
+    Code.NOT_FOUND: 404,
+    Code.CONFLICT: 409,
+    Code.IN_PROGRESS: 409,
+    Code.KEY_REUSED: 422,
+    Code.TOO_LARGE: 413,
+    Code.TOO_MANY: 429,
+    Code.UNAVAILABLE: 503,
+}
+TITLES: Final[dict[int, str]] = {
+    400: "The request cannot be read",
+    401: "The identity was not accepted",
+    403: "This is not allowed",
+    404: "There is no such thing",
+    405: "This cannot be done here",
+    406: "This form cannot be given",
+    408: "The request took too long",
+    409: "This cannot be done now",
+    413: "The request is too large",
+    415: "This kind of content is not taken",
+    422: "The request cannot be used",
+    429: "Too many requests",
+    500: "Something went wrong here",
+    503: "Not available at the moment",
+}
+
+
+class FieldFault(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    problem: str
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457). `request_id` is what to tell the operator."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "urn:helpbot:not-found",
+                "title": "There is no such thing",
+                "status": 404,
+                "detail": "There is no such conversation. Start a new one.",
+                "request_id": "5f1c0d9ab2e34f67",
+            }
+        }
+    )
+    type: str = Field(description="A stable name for programs: `urn:helpbot:` and a word.")
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[FieldFault] | None = Field(default=None, description="The fields at fault, where there are any.")
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem; raised at the edge, where there is no desk yet to say no."""
+
+    def __init__(
+        self, status: int, detail: str, *, kind: str = "", retry_after: float | None = None,
+        errors: list[dict[str, str]] | None = None, allow: str = "",
+    ) -> None:  # fmt: skip
+        super().__init__(detail)
+        self.status, self.detail, self.kind = status, detail, kind or TITLES.get(status, "problem").lower()
+        self.retry_after, self.errors, self.allow = retry_after, errors, allow
+
+
+def problem(
+    status: int, detail: str, request_id: str, *, kind: str = "", retry_after: float | None = None,
+    errors: list[dict[str, str]] | None = None, allow: str = "",
+) -> Response:  # fmt: skip
+    """The response that says what is wrong."""
+    body: dict[str, object] = {
+        "type": f"urn:helpbot:{(kind or TITLES.get(status, 'problem')).lower().replace(' ', '-')}",
+        "title": TITLES.get(status, "The request failed"),
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+    }
+    if errors:
+        body["errors"] = errors
+    headers = {"Cache-Control": "no-store"}
+    if retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+    if allow:
+        headers["Allow"] = allow
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(
+        json.dumps(body, ensure_ascii=True), status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def refusal(request: Request, error: CallError) -> Response:
+    """A desk's or edge's no as a response."""
+    sentence = error.problem[:1].upper() + error.problem[1:]
+    return problem(
+        STATUS[error.code], f"{sentence}. {error.remedy}.", request.scope.get("helpbot.request", ""),
+        kind=error.code.value, retry_after=error.retry_after,
+    )  # fmt: skip
+
+
+def _documented(status: int, text: str) -> dict[str, object]:
+    return {
+        "description": text,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+# What any call may be answered with; each route picks from it, so that the document names all of them.
+RESPONSES: Final[dict[int | str, dict[str, object]]] = {
+    400: _documented(400, "The request cannot be read: bad JSON, a missing or overlong `Idempotency-Key`, a token in the address."),
+    401: _documented(401, "The `Helpbot-Identity` token was refused; `detail` says why."),
+    403: _documented(403, "The conversation belongs to another user."),
+    404: _documented(404, "There is no such conversation, or this token does not open it."),
+    405: _documented(405, "The path does not take this method."),
+    406: _documented(406, "Nothing that `Accept` names can be given."),
+    408: _documented(408, "The body did not arrive in time."),
+    409: _documented(409, "The conversation is not in a state that allows this, or the same key is being worked on (then with `Retry-After`)."),
+    413: _documented(413, "The body is larger than what is read."),
+    415: _documented(415, "The content type is not taken here."),
+    422: _documented(422, "The JSON is well formed but says something that cannot be used; `errors` names the fields."),
+    429: _documented(429, "Too many requests from this address, visitor or conversation; `Retry-After` says when to come back."),
+    500: _documented(500, "A fault of this program."),
+    503: _documented(503, "Storage or workers are busy; `Retry-After` says when to come back."),
+}  # fmt: skip

@@ -1,0 +1,165 @@
+/**
+ * The launcher on the host's page: a button, a frame, and `window.helpbot`. The chat itself lives in the frame, on the
+ * bot's own origin, and is fetched when the pointer comes near the button. Built under 2 kB (brotli).
+ */
+import type { Down, Up } from "./types";
+
+declare const LOADER_CSS: string;
+
+interface Helpbot {
+  open(): void;
+  close(): void;
+  ask(text: string): void;
+  identify(jwt: string | null): void;
+  context(values: Record<string, string>): void;
+  on(event: string, handler: (detail: unknown) => void): () => void;
+}
+declare global {
+  interface Window {
+    helpbot?: Helpbot;
+    helpbotReady?: { push(callback: (bot: Helpbot) => void): unknown };
+  }
+}
+
+const LABELS: Record<string, [string, string]> = {
+  en: ["Open support chat", "Close support chat"],
+  nl: ["Supportchat openen", "Supportchat sluiten"],
+  de: ["Support-Chat öffnen", "Support-Chat schließen"],
+  fr: ["Ouvrir le chat d’assistance", "Fermer le chat d’assistance"],
+  es: ["Abrir el chat de soporte", "Cerrar el chat de soporte"],
+};
+
+function start(script: HTMLScriptElement): void {
+  const doc = document;
+  const { site = "default", lang, colour, position, hidden, direction } = script.dataset;
+  const origin = new URL(script.src).origin;
+  const language = lang || doc.documentElement.lang || navigator.language;
+  const [openLabel, closeLabel] = LABELS[language.slice(0, 2)] ?? LABELS["en"]!;
+  const flag = `helpbot:${site}`; // remembers, on this page's own origin, that a conversation is going on
+  const handlers: Record<string, Set<(detail: unknown) => void>> = {};
+  const waiting: Down[] = [];
+  let port: MessagePort | undefined;
+  let frame: HTMLIFrameElement | undefined;
+  let shown = false;
+  let before: Element | null = null;
+
+  const make = <K extends keyof HTMLElementTagNameMap>(tag: K, name: string): HTMLElementTagNameMap[K] => {
+    const element = doc.createElement(tag);
+    element.className = name;
+    return element;
+  };
+  const host = doc.createElement("helpbot-widget");
+  const root = host.attachShadow({ mode: "open" });
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(LOADER_CSS);
+  root.adoptedStyleSheets = [sheet];
+  if (position === "left") host.className = "left";
+  if (colour) host.style.setProperty("--c", colour);
+
+  const button = make("button", "go");
+  button.ariaHasPopup = "dialog";
+  const badge = make("span", "badge");
+  const preview = make("button", "preview");
+  preview.hidden = badge.hidden = true;
+  button.append(badge);
+  root.append(preview, button);
+  button.hidden = hidden !== undefined;
+
+  const emit = (event: string, detail?: unknown): void => handlers[event]?.forEach((handler) => handler(detail));
+  const tell = (message: Down): void => {
+    if (port) port.postMessage(message);
+    else waiting.push(message);
+  };
+  const draw = (): void => {
+    button.ariaLabel = shown ? closeLabel : openLabel + (badge.hidden ? "" : ` (${badge.textContent})`);
+    button.ariaExpanded = String(shown);
+    host.toggleAttribute("open", shown);
+  };
+  const news = (count: number, text: string): void => {
+    badge.hidden = !count;
+    badge.textContent = String(count);
+    preview.hidden = !count || !text || shown;
+    preview.textContent = text;
+    draw();
+  };
+  const show = (wanted: boolean): void => {
+    if (shown === wanted) return;
+    shown = wanted;
+    if (wanted) {
+      before = doc.activeElement;
+      load();
+      news(0, "");
+    }
+    tell([wanted ? "open" : "close"]);
+    draw();
+    if (wanted) frame!.focus();
+    else if (before instanceof HTMLElement && before !== host && before !== doc.body && !button.hidden) before.focus();
+    else button.focus();
+    emit(wanted ? "open" : "close");
+  };
+  const take = ({ data }: MessageEvent<Up>): void => {
+    if (data[0] === "close") show(false);
+    else if (data[0] === "unread") news(data[1], data[2]);
+    else if (data[0] === "colour") host.style.setProperty("--c", data[1]);
+    else if (data[0] === "event") emit(data[1], data[2]);
+    else if (data[0] === "live")
+      try {
+        if (data[1]) localStorage.setItem(flag, "1");
+        else localStorage.removeItem(flag);
+      } catch {}
+  };
+  const load = (): void => {
+    if (frame) return;
+    frame = make("iframe", "panel");
+    frame.title = "Chat";
+    frame.allow = "clipboard-write";
+    frame.referrerPolicy = "origin";
+    const query = new URLSearchParams({ site, lang: language });
+    if (direction) query.set("dir", direction);
+    frame.src = `${origin}/widget/v1/app.html?${query}`;
+    frame.onload = () => {
+      // A channel of our own: after this one message, nothing on the page can speak to the frame or listen to it.
+      const channel = new MessageChannel();
+      port = channel.port1;
+      port.onmessage = take;
+      frame!.contentWindow!.postMessage("helpbot", origin, [channel.port2]);
+      waiting.splice(0).forEach(tell);
+    };
+    root.prepend(frame);
+  };
+
+  button.onpointerenter = button.onfocus = load;
+  button.onclick = () => show(!shown);
+  preview.onclick = () => show(true);
+  const bot: Helpbot = {
+    open: () => show(true),
+    close: () => show(false),
+    ask: (text) => {
+      show(true);
+      tell(["ask", String(text)]);
+    },
+    identify: (jwt) => tell(["identify", jwt]),
+    context: (values) => tell(["context", { page: location.origin + location.pathname, ...values }]),
+    on: (event, handler) => {
+      const set = (handlers[event] ??= new Set());
+      set.add(handler);
+      return () => set.delete(handler);
+    },
+  };
+  draw();
+  doc.body.append(host);
+  bot.context({});
+  try {
+    if (localStorage.getItem(flag)) (window.requestIdleCallback ?? setTimeout)(load);
+  } catch {}
+  const early = window.helpbotReady;
+  window.helpbot = bot;
+  window.helpbotReady = { push: (callback) => callback(bot) };
+  if (Array.isArray(early)) early.forEach((callback: (bot: Helpbot) => void) => callback(bot));
+}
+
+const script = document.currentScript;
+if (script instanceof HTMLScriptElement && !window.helpbot) {
+  if (document.body) start(script);
+  else addEventListener("DOMContentLoaded", () => start(script));
+}

@@ -1,0 +1,147 @@
+/** One message as elements. Built once; `settle` then only switches off what no longer applies. */
+import { h, icon, plain, rich, trail, type Kid } from "./dom";
+import { call, send } from "./net";
+import { config, saved, t, update } from "./state";
+import type { Citation, Message, Part, Reply } from "./types";
+
+/** Tell a screen reader, without moving focus. */
+export let say: (text: string) => void = () => {};
+export const setSay = (to: typeof say): void => void (say = to);
+
+/** A button that copies a text and says that it did. */
+export function copier(text: string, label = t("copy")): HTMLButtonElement {
+  const button = h("button", { type: "button", class: "copy", "aria-label": label, title: label, click: async () => {
+    await navigator.clipboard.writeText(text).then(() => {
+      button.classList.add("done");
+      button.replaceChildren(icon("check"));
+      say(t("copied"));
+      setTimeout(() => (button.classList.remove("done"), button.replaceChildren(icon("copy"))), 1800);
+    }, () => say(t("copyFailed")));
+  } }, icon("copy"));
+  return button;
+}
+
+const mark = (source: number | null, citations: Citation[]): Kid => {
+  const cited = source === null ? undefined : citations[source];
+  return cited && h("a", { class: "mark", href: cited.url, target: "_blank", rel: "noopener", title: `${cited.title} › ${cited.section}`,
+    "aria-label": `${t("source")} ${source! + 1}: ${cited.section}` }, String(source! + 1));
+};
+
+function steps(part: Part & { type: "steps" }, seq: number, citations: Citation[]): HTMLElement {
+  return h("ol", { class: "steps" }, ...part.steps.map((step, n) => {
+    const tick = `${seq}.${n}`;
+    const id = `s${seq}-${n}`;
+    const box = h("input", { type: "checkbox", "aria-label": t("stepDone", { n: n + 1 }), "aria-describedby": id, "data-n": n + 1, change: () =>
+      update((now) => (now.ticks = box.checked ? [...now.ticks, tick] : now.ticks.filter((each) => each !== tick))) });
+    box.checked = saved().ticks.includes(tick);
+    return h("li", {}, box, h("div", { id }, step.go && h("div", { class: "go" }, trail(step.go)), h("span", {}, ...rich(step.text)), mark(step.source, citations)));
+  }));
+}
+
+function form(part: Part & { type: "form" }): HTMLElement {
+  const known = saved().form;
+  const inputs = part.fields.map((field) => {
+    const id = `f-${field.name}`;
+    const long = field.name === "error_message";
+    const input = h(long ? "textarea" : "input", {
+      id, name: field.name, "aria-describedby": `${id}-h ${id}-e`, autocomplete: "off", maxlength: long ? 10_000 : 500, ...(long ? { rows: 3 } : {}), dir: "auto",
+      input: () => {
+        update((now) => (now.form[field.name] = input.value));
+        fault.textContent = "";
+        input.removeAttribute("aria-invalid");
+      },
+    });
+    input.value = field.value || known[field.name] || "";
+    const none = h("input", { type: "checkbox", id: `${id}-n`, change: () => {
+      input.disabled = none.checked;
+      fault.textContent = "";
+    } });
+    const fault = h("p", { class: "fault", id: `${id}-e`, role: "alert" });
+    return { field, input, none, fault, row: h("div", { class: "field" },
+      h("label", { for: id }, field.label || t(field.name)),
+      h("p", { class: "help", id: `${id}-h` }, field.help), input,
+      h("label", { class: "none" }, none, t(`none_${field.name}`)), fault) };
+  });
+  const mail = h("input", { id: "f-email", type: "email", autocomplete: "email", maxlength: 254, value: known["email"] ?? "", input: () => update((now) => (now.form["email"] = mail.value)) });
+  return h("form", { class: "case-form", novalidate: true, "aria-label": t("formTitle"), submit: (event: Event) => {
+    event.preventDefault();
+    const empty = inputs.filter(({ input, none, fault }) => {
+      const missing = !none.checked && !input.value.trim();
+      fault.textContent = missing ? t("required") : "";
+      input.toggleAttribute("aria-invalid", missing);
+      return missing;
+    });
+    if (empty[0]) return empty[0].input.focus();
+    const values: Record<string, string> = {};
+    for (const { field, input, none } of inputs) values[field.name] = none.checked ? t(`none_${field.name}`) : input.value;
+    if (mail.value.trim()) values["email"] = mail.value.trim();
+    update((now) => (now.form = {}));
+    send({ form: values }, inputs.map(({ field, none, input }) => `${field.label}: ${none.checked ? "–" : input.value}`).join("\n"));
+  } },
+    h("h3", {}, t("formTitle")), ...inputs.map(({ row }) => row),
+    h("div", { class: "field" }, h("label", { for: "f-email" }, t("email")), h("p", { class: "help" }, t("emailHelp")), mail),
+    h("div", { class: "row" }, h("button", { class: "main" }, t("formSend")), h("button", { type: "button", class: "quiet", click: () => send({ choice: "cancel" }, t("cancel")) }, t("cancel"))));
+}
+
+function caseCard(part: Part & { type: "case" }): HTMLElement {
+  return h("section", { class: "case", "aria-label": t("caseTitle", { n: part.number }) },
+    h("header", {}, h("strong", {}, t("caseTitle", { n: part.number })), copier(part.number, t("copyNumber")), h("span", { class: "state" }, t(`case_${part.state}`))),
+    h("dl", {}, h("dt", {}, t("product_name")), h("dd", {}, ...plain(part.product_name)), h("dt", {}, t("error_message")), h("dd", {}, h("code", {}, ...plain(part.error_message)))));
+}
+
+function draw(part: Part, seq: number, citations: Citation[]): Kid {
+  switch (part.type) {
+    case "text": return part.text && h("p", { class: `text ${part.role}` }, part.role === "cause" && h("b", { class: "tag" }, t("cause")), part.role === "check" && h("b", { class: "tag" }, t("check")), ...rich(part.text));
+    case "steps": return steps(part, seq, citations);
+    case "points": return h("ul", { class: "points" }, ...part.points.map((point) => h("li", {}, point.term && h("strong", {}, point.term, ": "), ...rich(point.text), mark(point.source, citations))));
+    case "code": return h("div", { class: "code" }, h("code", { tabindex: 0 }, part.text), copier(part.text));
+    case "form": return form(part);
+    case "case": return caseCard(part);
+  }
+}
+
+function sources(citations: Citation[]): Kid {
+  return citations.length > 0 && h("nav", { class: "sources", "aria-label": t("sources") }, h("span", { "aria-hidden": "true" }, t("sources")),
+    h("ol", {}, ...citations.map((cited) => h("li", {}, h("a", { href: cited.url, target: "_blank", rel: "noopener" }, icon("doc"), h("span", {}, cited.section === cited.title ? cited.title : `${cited.title} › ${cited.section}`))))));
+}
+
+function choices(reply: Reply): Kid {
+  return reply.choices.length > 0 && h("div", { class: "choices", role: "group", "aria-label": t("choices") },
+    ...reply.choices.map(({ id, label }) => h("button", { type: "button", "data-choice": id, click: () => send({ choice: id }, label) }, label)));
+}
+
+/** What the bot says, with everything that can be done about it. */
+export function reply(seq: number, answer: Reply): Kid[] {
+  const parts = answer.parts.length ? answer.parts : [{ type: "text" as const, text: answer.reply, role: "plain" }];
+  const lead = answer.understood && answer.outcome === "answer" && h("h2", { class: "understood" }, answer.understood);
+  return [lead, ...parts.map((part) => draw(part, seq, answer.citations)), sources(answer.citations), choices(answer)];
+}
+
+function picture(id: string, name: string): HTMLElement {
+  const image = h("img", { alt: name, loading: "lazy" });
+  void call<Blob>("GET", `/${saved().id}/attachments/${id}`).then((bytes) => (image.src = URL.createObjectURL(bytes)), () => image.remove());
+  return h("figure", {}, image, h("figcaption", {}, ...plain(name)));
+}
+
+export const clock = (at: string | number): HTMLElement => {
+  const date = new Date(at);
+  return h("time", { datetime: date.toISOString(), title: date.toLocaleString(config.lang) }, date.toLocaleTimeString(config.lang, { hour: "2-digit", minute: "2-digit" }));
+};
+
+/** A message as it stands in the log. */
+export function bubble(message: Message): HTMLElement {
+  const { author, seq, name, text } = message;
+  const who = author === "user" ? t("you") : author === "agent" ? name : author === "bot" ? config.name : "";
+  return h("article", { class: `m ${author}`, "data-seq": seq },
+    author === "agent" && h("span", { class: "face", "aria-hidden": "true" }, (name || "?").trim().slice(0, 1).toUpperCase()),
+    h("div", { class: "b" },
+      h("span", { class: author === "agent" ? "name" : "sr" }, who && `${who}: `),
+      ...(message.reply ? reply(seq, message.reply) : [h("p", { class: "text", dir: "auto", ...(text.length > 900 ? { tabindex: 0 } : {}) }, ...plain(text))]),
+      ...message.attachments.map((each) => picture(each.id, each.name))),
+    author !== "system" && h("footer", {}, clock(message.at)));
+}
+
+/** Buttons and forms belong to the newest reply only. */
+export function settle(element: HTMLElement, newest: boolean): void {
+  for (const each of element.querySelectorAll<HTMLElement>(".choices, .case-form")) each.hidden = !newest;
+}
