@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 os.environ |= {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}  # one core
 
-import numpy as np  # noqa: E402 - reads the above when it is first imported
+import numpy as np
 
-from helpbot import model  # noqa: E402
-from helpbot.understanding.encoder import NARROW, WIDE, Embeddings, Encoder  # noqa: E402
+from helpbot import model
+from helpbot.understanding.encoder import NARROW, WIDE, Embeddings, Encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -111,15 +111,13 @@ def nearest(kind: type[np.floating]) -> str:
     random = np.random.default_rng(0)
     vectors = random.standard_normal((100_000, 384), np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    kept, some, query = (
-        Embeddings(vectors.astype(kind)),
-        random.choice(100_000, 200, replace=False),
-        vectors[5],
-    )
-    both = medians({"all": lambda: kept.nearest(query, 10), "some": lambda: kept.cosines(query, some)}, 7)
+    kept, query = Embeddings(vectors.astype(kind)), vectors[5]
+    some = random.choice(100_000, 200, replace=False)
+    got = medians({"all": lambda: kept.nearest(query, 10), "some": lambda: kept.cosines(query, some)}, 7)
+    size = kept.vectors.nbytes / 2**20
     return (
-        f"nearest 10 of 100,000, {kind.__name__} ({kept.vectors.nbytes / 2**20:.0f} MB): {both['all'][0]:.1f} ms; "
-        f"cosines of 200 of them: {both['some'][0]:.3f} ms"
+        f"nearest 10 of 100,000, {kind.__name__} ({size:.0f} MB): {got['all'][0]:.1f} ms; "
+        f"cosines of 200 of them: {got['some'][0]:.3f} ms"
     )
 
 

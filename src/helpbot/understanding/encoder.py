@@ -184,9 +184,8 @@ def _fold(weights: Mapping[str, Floats], number: int, shape: Shape, layout: Layo
         return _Norm(gain, bias, shape.epsilon)
 
     query, query_bias = linear("attention.self.query")
-    key, _ = linear(
-        "attention.self.key"
-    )  # its bias adds the same to all scores of a query: the softmax cancels it
+    # The keys' bias adds the same to all scores of a query: the softmax cancels it.
+    key, _ = linear("attention.self.key")
     value, value_bias = linear("attention.self.value")
     out, out_bias = linear("attention.output.dense")
     up, up_bias = linear("intermediate.dense")
@@ -246,9 +245,7 @@ class Encoder:
         self._words = weights["embeddings.word_embeddings.weight"]
         self.width: int = self._words.shape[1]
         kinds = weights["embeddings.token_type_embeddings.weight"]
-        self._places: Floats = (
-            weights["embeddings.position_embeddings.weight"][: self._shape.longest] + kinds[0]
-        )
+        self._places: Floats = weights["embeddings.position_embeddings.weight"][: self._shape.longest] + kinds[0]
         gain, bias = (weights[f"embeddings.LayerNorm.{part}"] for part in ("weight", "bias"))
         self._first = _Norm(gain, bias, self._shape.epsilon)
         count = 0
@@ -311,9 +308,7 @@ class Encoder:
         buffers: _Buffers,
     ) -> Floats:
         rows = sum(lengths)
-        x, total, context, qkv = (
-            part[:rows] for part in (buffers.x, buffers.sum, buffers.context, buffers.qkv)
-        )
+        x, total, context, qkv = (part[:rows] for part in (buffers.x, buffers.sum, buffers.context, buffers.qkv))
         np.take(
             self._words,
             np.fromiter((i for text in texts for i in text), np.intp, rows),
@@ -326,25 +321,38 @@ class Encoder:
             shaped = x[start : start + count * length].reshape(count, length, self.width)
             shaped += self._places[:length]
         self._first.apply(x)
-        chunks = _chunks(rows, layout.rows)
+        scratch = buffers.scratch
+        chunks = [
+            (
+                x[chunk],
+                qkv[chunk],
+                context[chunk],
+                total[chunk],
+                *(part[: chunk.stop - chunk.start] for part in buffers.inside),
+            )
+            for chunk in _chunks(rows, layout.rows)
+        ]
+        texts_of_a_length = [
+            (qkv[start : start + count * length], context[start : start + count * length], count, length)
+            for start, count, length in spans
+        ]
+        queries = qkv[:, : self.width]
         for layer in layers:
-            for chunk in chunks:
-                layer.qkv.product(x[chunk], qkv[chunk], buffers.scratch)
-            qkv[:, : self.width] += layer.query_bias
-            for start, count, length in spans:
-                stop = start + count * length
-                _attend(qkv[start:stop], context[start:stop], count, length, self._shape.heads)
-            for chunk in chunks:
-                layer.out.product(context[chunk], total[chunk], buffers.scratch)
+            for x_part, qkv_part, *_ in chunks:
+                layer.qkv.product(x_part, qkv_part, scratch)
+            queries += layer.query_bias
+            for qkv_part, context_part, count, length in texts_of_a_length:
+                _attend(qkv_part, context_part, count, length, self._shape.heads)
+            for _, _, context_part, total_part, *_ in chunks:
+                layer.out.product(context_part, total_part, scratch)
             x += total
             x += layer.out_bias
             layer.after_attention.apply(x)
-            for chunk in chunks:
-                inner, square, y = (part[: chunk.stop - chunk.start] for part in buffers.inside)
-                layer.up.product(x[chunk], inner, buffers.scratch)
-                inner += layer.up_bias
+            for x_part, _, _, total_part, inner, square, y in chunks:
+                layer.up.product(x_part, inner, scratch)
+                np.add(inner, layer.up_bias, out=inner)
                 _activate(inner, square, y)
-                layer.down.product(inner, total[chunk], buffers.scratch)
+                layer.down.product(inner, total_part, scratch)
             x += total
             x += layer.down_bias
             layer.after.apply(x)
@@ -352,10 +360,9 @@ class Encoder:
         number = 0
         for start, count, length in spans:
             shaped = x[start : start + count * length].reshape(count, length, self.width)
-            np.add.reduce(
-                shaped, axis=1, out=vectors[number : number + count]
-            )  # the mean, but for its length
+            np.add.reduce(shaped, axis=1, out=vectors[number : number + count])
             number += count
+        # The sum stands for the mean: the length is made one in any case.
         vectors /= np.sqrt(np.vecdot(vectors, vectors))[:, None]
         return vectors
 
@@ -369,9 +376,7 @@ def _attend(qkv: Floats, context: Floats, count: int, length: int, heads: int) -
     if least < -_SAFE or most > _SAFE:  # so far from zero that exp would not hold them as they are
         scores -= scores.max(axis=3, keepdims=True)
     np.exp(scores, out=scores)
-    sums = scores.reshape(-1, length) @ np.ones(
-        length, np.float32
-    )  # four times faster than a sum along the rows
+    sums = scores.reshape(-1, length) @ np.ones(length, np.float32)  # quicker than a sum along the rows
     scores /= sums.reshape(count, heads, length, 1)
     np.matmul(scores, values, out=context.reshape(count, length, heads, -1).swapaxes(1, 2))
 
