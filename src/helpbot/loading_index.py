@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
+import weakref
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -49,10 +50,21 @@ def save_index(path: Path, indexes: Indexes, chunks: Sequence[Passage], *, sourc
             os.close(folder)
 
 
+class _Texts:
+    """Reads from an open file without moving in it; the file is closed when nobody reads from it any more."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        weakref.finalize(self, os.close, handle)
+
+    def __call__(self, begin: int, end: int) -> bytes:
+        return os.pread(self._handle, end - begin, begin)
+
+
 def open_index(path: Path) -> Stored:
     """Open the index at `path`. Raises `SnapshotError`, one line with the reason; rebuild it then."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             length = os.fstat(file.fileno()).st_size
             first = file.read(PREAMBLE)
             preamble(first, length)
@@ -62,7 +74,8 @@ def open_index(path: Path) -> Stored:
                 digest.update(buffer[:count])
             # Private pages that nobody writes to: compiled code takes them as it takes any array.
             data = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_COPY)
-        return unpack(data, digest=digest.digest())
+            texts = _Texts(os.dup(file.fileno()))
+        return unpack(data, digest=digest.digest(), read=texts)
     except SnapshotError as error:
         raise SnapshotError(f"{path}: {error}. It will be built again.") from None
     except (OSError, ValueError) as error:

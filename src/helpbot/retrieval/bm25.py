@@ -156,9 +156,7 @@ class Bm25Index:
     @property
     def deleted(self) -> tuple[int, ...]:
         """The numbers of passages that were taken out, ascending."""
-        return tuple(
-            base + doc for base, gone in zip(self._bases, self._dead, strict=False) for doc in gone.tolist()
-        )
+        return tuple(base + doc for base, gone in zip(self._bases, self._dead, strict=False) for doc in gone.tolist())
 
     def changed(self, *, remove: Iterable[int] = (), add: Sequence[Sequence[str]] = ()) -> Bm25Index:
         """The index without some passages and with others, which are numbered from `size` on.
@@ -166,9 +164,7 @@ class Bm25Index:
         Scores equal those of an index built anew: every statistic is counted over what is left.
         """
         segments = list(self.segments)
-        segments += [
-            build_segment(add[at : at + LARGEST_SEGMENT]) for at in range(0, len(add), LARGEST_SEGMENT)
-        ]
+        segments += [build_segment(add[at : at + LARGEST_SEGMENT]) for at in range(0, len(add), LARGEST_SEGMENT)]
         deleted = {*self.deleted, *remove}
         if any(not 0 <= doc < self.size for doc in deleted):
             raise ValueError(f"only passages 0 to {self.size - 1} can be removed")
@@ -275,9 +271,7 @@ class Bm25Index:
         column = self._columns.get(token)
         if column is None:
             ranges = tuple(
-                (at, *found)
-                for at, segment in enumerate(self.segments)
-                if (found := segment.range_of(token))[1]
+                (at, *found) for at, segment in enumerate(self.segments) if (found := segment.range_of(token))[1]
             )
             passages_with = sum(self._live(*where) for where in ranges)
             idf = self._model.idf_of(passages_with) if passages_with else 0.0
@@ -314,14 +308,9 @@ class Bm25Index:
                     parts *= weight
                     np.add.at(out, docs[begin:end].astype(np.intp), parts)
 
-    def _compiled_top(
-        self, kernel: Callable[..., int], at: int, asked: list[tuple[_Column, float]], k: int
-    ) -> Ranked:
+    def _compiled_top(self, kernel: Callable[..., int], at: int, asked: list[tuple[_Column, float]], k: int) -> Ranked:
         columns = [
-            (begin, end, weight)
-            for column, weight in asked
-            for where, begin, end in column.ranges
-            if where == at
+            (begin, end, weight) for column, weight in asked for where, begin, end in column.ranges if where == at
         ]
         if not columns:
             return _NOTHING

@@ -11,11 +11,11 @@ import numpy as np
 from helpbot.knowledge.article import Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
-__all__ = ["Chunks", "Passage", "StoredChunks"]
+__all__ = ["Chunks", "Passage", "StoredChunks", "text_of"]
 
 
 class Passage(Protocol):
@@ -52,6 +52,11 @@ class Passage(Protocol):
         ...
 
 
+def text_of(text: bytes | memoryview) -> Callable[[int, int], bytes]:
+    """Texts that lie in memory."""
+    return lambda begin, end: bytes(text[begin:end])
+
+
 _FIELDS: Final = ("article", "section", "anchor", "title", "text", "kind")
 
 
@@ -60,12 +65,13 @@ class StoredChunks:
     """Chunks as arrays that may be memory maps; one is read when it is asked for.
 
     Article, section, anchor, title, text and kind of chunk `i` are the six pieces of `text` (UTF-8) that
-    begin at `starts[6 * i]`. `articles` numbers the articles of the chunks, in `names` (joined by newlines).
+    begin at `starts[6 * i]`; `text(begin, end)` gives bytes of it. `articles`
+    numbers the articles of the chunks, in `names` (joined by newlines).
     """
 
     ids: NDArray[np.int64]
     starts: NDArray[np.int64]
-    text: NDArray[np.uint8]
+    text: Callable[[int, int], bytes]
     articles: NDArray[np.int32]
     names: NDArray[np.uint8]
 
@@ -79,16 +85,14 @@ class StoredChunks:
         for chunk in chunks:
             ids.append(chunk.id)
             articles.append(numbers.setdefault(chunk.article, len(numbers)))
-            pieces += [
-                str(getattr(chunk, field, "text")).encode("utf-8", "surrogatepass") for field in _FIELDS
-            ]
+            pieces += [str(getattr(chunk, field, "text")).encode("utf-8", "surrogatepass") for field in _FIELDS]
         starts = np.zeros(len(pieces) + 1, np.int64)
         np.cumsum([len(piece) for piece in pieces], out=starts[1:])
         names = "\n".join(numbers).encode("utf-8", "surrogatepass")
         return cls(
             np.array(ids, np.int64),
             starts,
-            np.frombuffer(b"".join(pieces), np.uint8),
+            text_of(b"".join(pieces)),
             np.array(articles, np.int32),
             np.frombuffer(names, np.uint8),
         )
@@ -99,11 +103,10 @@ class StoredChunks:
     def chunk(self, at: int) -> Chunk:
         """Read one."""
         starts = self.starts[at * len(_FIELDS) : (at + 1) * len(_FIELDS) + 1].tolist()
-        raw = self.text[starts[0] : starts[-1]].tobytes()
+        raw = self.text(starts[0], starts[-1])
         first = starts[0]
         parts = [
-            raw[starts[n] - first : starts[n + 1] - first].decode("utf-8", "surrogatepass")
-            for n in range(len(_FIELDS))
+            raw[starts[n] - first : starts[n + 1] - first].decode("utf-8", "surrogatepass") for n in range(len(_FIELDS))
         ]
         return Chunk(id=int(self.ids[at]), **dict(zip(_FIELDS, parts, strict=True)))
 

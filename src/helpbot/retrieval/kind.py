@@ -42,9 +42,7 @@ _SIGNS: Final = (  # the marks of programs, which report; then the words of peop
     _Sign("exception", 1.6, re.compile(r"\b\w+(?:Error|Exception|Fault)\b")),
     _Sign("verdict", 1.4, _any(*_VERDICTS)),
     _Sign("quoted", 0.9, re.compile(r"""(?:^|[\s:(])["'`‘“][^"'`’”]{1,80}["'`’”]""")),
-    _Sign(
-        "name", 0.7, re.compile(r"\b(?:[a-z]+[A-Z]\w*|\w+(?:\.\w+){2,}|\w+_\w+)\b|[\\/]\w+[\\/]|<\w+>|[$@]\w")
-    ),
+    _Sign("name", 0.7, re.compile(r"\b(?:[a-z]+[A-Z]\w*|\w+(?:\.\w+){2,}|\w+_\w+)\b|[\\/]\w+[\\/]|<\w+>|[$@]\w")),
     _Sign("mark", 0.4, re.compile(r"[\])}:;=]")),
     _Sign("sentence", 0.6, re.compile(r"[a-z'\"`)\]]\.\s*$")),
     _Sign("asks", -2.4, re.compile(r"\?\s*$")),

@@ -155,13 +155,14 @@ class Searcher:
         Scores equal those of a searcher built anew. `chunks` keeps the places of what was removed.
         """
         places = [place for article in set(remove) for place in self.chunks.places(article)]
-        new, old = _token_lists(add, self.tokenizer), self.indexes
+        old = self.indexes
+        new = _token_lists(add, self.tokenizer, pieced=old.pieces is not None)
         return Searcher(
             self.chunks.plus(add),
             Indexes(
                 old.words.changed(remove=places, add=new.words),
                 old.titles.changed(remove=places, add=new.titles),
-                old.pieces.changed(remove=places, add=new.pieces()) if old.pieces is not None else None,
+                old.pieces.changed(remove=places, add=new.pieces or []) if old.pieces is not None else None,
             ),
             self.tokenizer,
         )
@@ -331,21 +332,19 @@ class Searcher:
             for name, extra in ((PIECES, pieces), (MEANING, meaning)):
                 if extra is not None and extra[docs[row]]:
                     parts[name] = float(extra[docs[row]])
-            hits[at] = Hit(
-                chunk=self.chunks[docs[row]], score=scores[at], matched=matched, contributions=parts
-            )
+            hits[at] = Hit(chunk=self.chunks[docs[row]], score=scores[at], matched=matched, contributions=parts)
         return hits
 
 
 def index_chunks(chunks: Sequence[Passage], tokenizer: Tokenizer) -> Indexes:
     """The views of some chunks, in their order."""
-    lists = _token_lists(chunks, tokenizer)
+    lists = _token_lists(chunks, tokenizer, pieced=len(chunks) <= _MOST_PIECED)
     # Chunks are cut to a size, so their length says little, and a word said again still counts: k1 and b
     # above the usual 1.5 and 0.75 found two more questions in a hundred.
     return Indexes(
         Bm25Index.build(lists.words, k1=2.0, b=0.9),
         Bm25Index.build(lists.titles),
-        Bm25Index.build(lists.pieces()) if len(chunks) <= _MOST_PIECED else None,
+        Bm25Index.build(lists.pieces) if lists.pieces is not None else None,
     )
 
 
@@ -353,20 +352,18 @@ def index_chunks(chunks: Sequence[Passage], tokenizer: Tokenizer) -> Indexes:
 class _TokenLists:
     words: list[list[str]]
     titles: list[list[str]]
-    exact: list[list[str]]
-    tokenizer: Tokenizer
-
-    def pieces(self) -> list[list[str]]:
-        return [self.tokenizer.pieces(words, _PIECE) for words in self.exact]
+    pieces: list[list[str]] | None
 
 
-def _token_lists(chunks: Sequence[Passage], tokenizer: Tokenizer) -> _TokenLists:
-    lists = _TokenLists([], [], [], tokenizer)
+def _token_lists(chunks: Sequence[Passage], tokenizer: Tokenizer, *, pieced: bool) -> _TokenLists:
+    lists = _TokenLists([], [], [] if pieced else None)
     for chunk in chunks:
         title, section = tokenizer.words(chunk.title), tokenizer.words(chunk.section)
         lists.words.append(tokenizer.words(chunk.text) + title * _TITLE_TIMES + section * _SECTION_TIMES)
         lists.titles.append(title + section)
-        lists.exact.append(tokenizer.exact(f"{chunk.title}\n{chunk.section}\n{chunk.text}"))
+        if lists.pieces is not None:
+            exact = tokenizer.exact(f"{chunk.title}\n{chunk.section}\n{chunk.text}")
+            lists.pieces.append(tokenizer.pieces(exact, _PIECE))
     return lists
 
 
@@ -377,9 +374,7 @@ def _damped(counts: Mapping[str, int]) -> Mapping[str, float]:
 
 def _article_hit(score: float, hits: list[Hit]) -> ArticleHit:
     best = hits[0].chunk
-    return ArticleHit(
-        article=best.article, section=best.section, anchor=best.anchor, score=score, hits=tuple(hits)
-    )
+    return ArticleHit(article=best.article, section=best.section, anchor=best.anchor, score=score, hits=tuple(hits))
 
 
 _EMPTY: Final[Mapping[str, float]] = MappingProxyType({})

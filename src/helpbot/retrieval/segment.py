@@ -129,9 +129,7 @@ def merge_segments(segments: Sequence[Segment], keep: NDArray[np.bool_] | None =
         words.append(np.repeat(own, np.diff(segment.starts))[live])
         docs.append(place[live])
         counts.append(segment.pairs[segment.codes, 0][live])
-    return _assemble(
-        list(numbers), np.concatenate(words), np.concatenate(docs), np.concatenate(counts), lengths
-    )
+    return _assemble(list(numbers), np.concatenate(words), np.concatenate(docs), np.concatenate(counts), lengths)
 
 
 def _assemble(

@@ -17,12 +17,12 @@ import numpy as np
 
 from helpbot.errors import SnapshotError
 from helpbot.retrieval.bm25 import Bm25Index
-from helpbot.retrieval.chunks import Chunks, StoredChunks
+from helpbot.retrieval.chunks import Chunks, StoredChunks, text_of
 from helpbot.retrieval.search import Indexes
 from helpbot.retrieval.segment import Segment, Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -58,7 +58,11 @@ class Stored:
 
 def pack(indexes: Indexes, chunks: Sequence[Passage], *, source: str) -> list[bytes]:
     """The snapshot in pieces, to be written one after another. The same content gives the same bytes."""
-    arrays = dict(_arrays(indexes, chunks))
+    arrays = dict(_arrays(indexes))
+    stored = StoredChunks.of(chunks)
+    arrays |= {f"chunks.{part}": getattr(stored, part) for part in _CHUNK_ARRAYS}
+    # The texts come last and are not among the arrays: who opens the file reads them when they are asked for.
+    texts = stored.text(0, int(stored.starts[-1]))
     places, at = {}, 0
     for name, array in arrays.items():
         places[name] = [array.dtype.str, list(array.shape), at]
@@ -66,10 +70,9 @@ def pack(indexes: Indexes, chunks: Sequence[Passage], *, source: str) -> list[by
     header = json.dumps(
         {
             "source": source,
-            "views": {
-                view: _shape(index) for view in _VIEWS if (index := getattr(indexes, view)) is not None
-            },
+            "views": {view: _shape(index) for view in _VIEWS if (index := getattr(indexes, view)) is not None},
             "arrays": places,
+            "texts": at,
         },
         separators=(",", ":"),
     ).encode()
@@ -77,6 +80,7 @@ def pack(indexes: Indexes, chunks: Sequence[Passage], *, source: str) -> list[by
     pieces = [header]
     for array in arrays.values():
         pieces += [array.tobytes(), b"\x00" * (-array.nbytes % _ALIGN)]
+    pieces.append(texts)
     digest = sha256()
     for piece in pieces:
         digest.update(piece)
@@ -99,11 +103,12 @@ def preamble(first: bytes, length: int) -> Preamble:
     return Preamble(header, whole, digest)
 
 
-def unpack(data: Any, *, digest: bytes | None = None) -> Stored:
+def unpack(data: Any, *, digest: bytes | None = None, read: Callable[[int, int], bytes] | None = None) -> Stored:
     """The index in a buffer (bytes, memory map, …), which it goes on using.
 
-    `digest` is the sha256 of all after the preamble where the caller has worked it out already. Raises
-    `SnapshotError` with the reason.
+    `digest` is the sha256 of all after the preamble where the caller has worked it out already; `read` gives
+    the bytes from one place of the snapshot to another without the buffer. Raises `SnapshotError` with the
+    reason.
     """
     view = memoryview(data)
     first = preamble(bytes(view[:PREAMBLE]), len(view))
@@ -117,7 +122,9 @@ def unpack(data: Any, *, digest: bytes | None = None) -> Stored:
             for name, (dtype, shape, at) in header["arrays"].items()
         }
         views = {name: _index(name, shape, arrays) for name, shape in header["views"].items()}
-        chunks = StoredChunks(**{name: arrays[f"chunks.{name}"] for name in StoredChunks.__slots__})
+        texts = base + int(header["texts"])
+        text = text_of(view[texts:]) if read is None else lambda begin, end: read(texts + begin, texts + end)
+        chunks = StoredChunks(text=text, **{name: arrays[f"chunks.{name}"] for name in _CHUNK_ARRAYS})
         indexes = Indexes(views["words"], views["titles"], views.get("pieces"))
         return Stored(indexes, Chunks([chunks]), header["source"])
     except (KeyError, TypeError, ValueError) as error:
@@ -128,7 +135,7 @@ def _shape(index: Bm25Index) -> dict[str, Any]:
     return {"segments": len(index.segments), "k1": index.k1, "b": index.b}
 
 
-def _arrays(indexes: Indexes, chunks: Sequence[Passage]) -> Iterator[tuple[str, NDArray[Any]]]:
+def _arrays(indexes: Indexes) -> Iterator[tuple[str, NDArray[Any]]]:
     for name in _VIEWS:
         index: Bm25Index | None = getattr(indexes, name)
         if index is None:
@@ -144,8 +151,6 @@ def _arrays(indexes: Indexes, chunks: Sequence[Passage]) -> Iterator[tuple[str, 
                     ("pairs", segment.pairs), ("lengths", segment.lengths), ("table", table),
                 )
             )  # fmt: skip
-    stored = StoredChunks.of(chunks)
-    yield from ((f"chunks.{part}", getattr(stored, part)) for part in StoredChunks.__slots__)
 
 
 def _index(name: str, shape: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Bm25Index:
@@ -161,6 +166,7 @@ def _index(name: str, shape: Mapping[str, Any], arrays: Mapping[str, NDArray[Any
     return Bm25Index(segments, deleted=deleted, k1=shape["k1"], b=shape["b"], tables=tables)
 
 
+_CHUNK_ARRAYS: Final = ("ids", "starts", "articles", "names")
 _SEGMENT_ARRAYS: Final = (
     "hashes", "words", "text", "starts", "docs", "codes", "pairs", "lengths", "table",
 )  # fmt: skip

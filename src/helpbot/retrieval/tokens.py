@@ -34,8 +34,8 @@ STOP_WORDS: Final = frozenset(
 )
 
 # One run of word characters, joined by the signs that hold a name together (`ps.dll`, `re-index`, `don't`,
-# `a::b`), with the signs that belong to a name behind it (`C#`, `C++`).
-_WORD: Final = re.compile(r"\w+(?:(?:::|[.'’\-])\w+)*(?:\+\+|#(?!\w))?")
+# `a::b`), with the signs that belong to a name behind it (`C#`, `C++`). The bound keeps hostile runs linear.
+_WORD: Final = re.compile(r"\w+(?:(?:::|[.'’\-])\w+){0,15}(?:\+\+|#(?!\w))?")
 _PARTS: Final = re.compile(r"[^\W_]+")
 # catalogItem -> catalog Item; HTTPServer -> HTTP Server. Digits stay with the letters before them (CS8618).
 _HUMPS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -164,9 +164,7 @@ class Tokenizer:
             out += [self._root(part) for part in map(str.lower, parts) if part not in self._stop]
             if len(parts) > 2:  # System.IO.FileNotFound: the names between the dots as well
                 out += [
-                    self._root(name)
-                    for name in re.split(r"[^\w]+", whole)
-                    if name not in self._stop and len(name) > 1
+                    self._root(name) for name in re.split(r"[^\w]+", whole) if name not in self._stop and len(name) > 1
                 ]
         out += self._synonyms.get(whole, ())
         return tuple(dict.fromkeys(out))
