@@ -28,6 +28,7 @@ from helpbot.desk.records import (
     DeliveryState,
     DeskSettings,
     Message,
+    PlainTurn,
     Receipt,
     Sight,
     Started,
@@ -127,9 +128,7 @@ class Desk:
             _check_key(key, shortest=MIN_START_KEY)
         at, id_, token = self._clock(), self._ids(), secrets.token_urlsafe(32)
         scope = f"start:{channel.value}:{person.id}"
-        sight = Sight(
-            scope=scope, key=key or id_, digest=_digest(thread), conversation=id_, first_seq=1, last_seq=1
-        )
+        sight = Sight(scope=scope, key=key or id_, digest=_digest(thread), conversation=id_, first_seq=1, last_seq=1)
         now = Conversation(id=id_, channel=channel, person=person, context=dict(context))
         turn = _Turn(self, now, self._new_record(now, thread or id_, at), at)
         turn.say(self._greeting(self._world()), author="bot")
@@ -235,9 +234,7 @@ class Desk:
         conversation_id, seq = _message_id(message_id)
         at = self._clock()
         if self._store.message(conversation_id, seq) is None:
-            raise CallError(
-                Code.NOT_FOUND, "there is no such message", "Use the id of a message you were shown"
-            )
+            raise CallError(Code.NOT_FOUND, "there is no such message", "Use the id of a message you were shown")
         self._store.transact(lambda tx: tx.feedback(conversation_id, seq, up, at))
 
     def conversation(self, conversation_id: str) -> ConversationView:
@@ -252,18 +249,12 @@ class Desk:
     ) -> tuple[Message, ...]:
         """The messages numbered above `after`, oldest first; internal notes only where they are asked for."""
         return tuple(
-            self._store.messages(
-                conversation_id, after=max(0, after), limit=min(limit, 1000), internal=internal
-            )
+            self._store.messages(conversation_id, after=max(0, after), limit=min(limit, 1000), internal=internal)
         )
 
     def authorise(self, conversation_id: str, token: str) -> ConversationView:
         """The conversation, for who holds its token; else CallError(NOT_FOUND), whether it exists or not."""
-        if (
-            not token
-            or not conversation_id
-            or not self._store.authorised(conversation_id, _token_digest(token))
-        ):
+        if not token or not conversation_id or not self._store.authorised(conversation_id, _token_digest(token)):
             raise _unknown_conversation()
         return self.conversation(conversation_id)
 
@@ -294,18 +285,14 @@ class Desk:
 
         turn, replayed = self._commit("agent", command.key, digest, record, prepare, at)
         if replayed is not None:
-            return AgentReceipt(
-                case=self.case(case.id), messages=self._replay(replayed, internal=True), replayed=True
-            )
+            return AgentReceipt(case=self.case(case.id), messages=self._replay(replayed, internal=True), replayed=True)
         return AgentReceipt(case=self.case(case.id), messages=tuple(turn.messages))
 
     def case(self, number_or_id: str) -> Case:
         """A case by the number people say (HB-1042, in any case) or by its id."""
         case = self._store.case(number_or_id) or self._store.case(number_or_id.strip().upper())
         if case is None:
-            raise CallError(
-                Code.NOT_FOUND, f"there is no case {number_or_id!r}", "List them with `helpbot cases list`"
-            )
+            raise CallError(Code.NOT_FOUND, f"there is no case {number_or_id!r}", "List them with `helpbot cases list`")
         return case
 
     def cases(
@@ -319,9 +306,7 @@ class Desk:
     ) -> tuple[Case, ...]:
         """Cases, the newest first."""
         return tuple(
-            self._store.cases(
-                state=state, psa=psa, conversation=conversation, open_only=open_only, limit=limit
-            )
+            self._store.cases(state=state, psa=psa, conversation=conversation, open_only=open_only, limit=limit)
         )
 
     # ── deliveries ────────────────────────────────────────────────────────────
@@ -414,32 +399,35 @@ class Desk:
             guess = prepare(record, None)
         except (_InsideOnly, CallError):
             guess = None  # a case needs its number; an illegal move may be the replay of a legal one
+        if guess is not None and guess.is_plain and record.version:
+            plain = guess.plain(scope, key, digest)
+            if self._store.write_turn(plain):
+                self._announce(guess)
+                return guess, None
+            guess = None  # the key was seen, or somebody moved the conversation
 
         def work(tx: Transaction) -> tuple[_Turn | None, Sight | None]:
-            first, last = guess.span() if guess else (0, 0)
-            sight = Sight(
-                scope=scope, key=key, digest=digest, conversation=record.id, first_seq=first, last_seq=last
-            )
+            # The conversation is locked before the key is entered, always: who takes two locks takes them in one
+            # order, or two nodes wait for each other.
+            if record.version == 0:
+                tx.create(record)
+                current = tx.by_thread(record.channel, record.thread)
+            else:
+                current = tx.lock(record.id)
+            if current is None:
+                raise _unknown_conversation()
+            sight = Sight(scope=scope, key=key, digest=digest, conversation=current.id, first_seq=0, last_seq=0)
             earlier = tx.first_sight(sight, at)
             if earlier is not None:
                 _same_body(earlier, sight)
                 return None, earlier
             turn = guess
-            if record.version == 0:
-                tx.create(record)
-                if turn is not None and not tx.save(turn.record, 0):
-                    turn = None
-            elif turn is not None and not tx.save(turn.record, record.version):
-                turn = None
-            if turn is None:
-                current = tx.lock(record.id) or tx.by_thread(record.channel, record.thread)
-                if current is None:
-                    raise _unknown_conversation()
+            if turn is None or current.version != record.version or current.id != record.id:
                 turn = prepare(current, tx)
-                if not tx.save(turn.record, current.version):
-                    raise AssertionError("a locked conversation was moved")
-                first, last = turn.span()
-                tx.amend_sight(replace(sight, conversation=current.id, first_seq=first, last_seq=last))
+            if not tx.save(turn.record, current.version):
+                raise AssertionError("a locked conversation was moved")
+            first, last = turn.span()
+            tx.amend_sight(replace(sight, first_seq=first, last_seq=last))
             turn.write(tx)
             reach("in-form")
             return turn, None
@@ -523,13 +511,9 @@ class Desk:
                 raise refuse("is not resolved", "There is nothing to reopen")
             other = now.open_case
             if other is not None:
-                raise refuse(
-                    f"cannot be reopened while {other.number} is open", f"Work on {other.number} instead"
-                )
+                raise refuse(f"cannot be reopened while {other.number} is open", f"Work on {other.number} instead")
             if now.cases and now.cases[-1].id != case.id:
-                raise refuse(
-                    f"was followed by {now.cases[-1].number}", f"Reopen {now.cases[-1].number} instead"
-                )
+                raise refuse(f"was followed by {now.cases[-1].number}", f"Reopen {now.cases[-1].number} instead")
             return
         if not case.is_open:
             remedy = "Reopen it first" if act is not Act.RESOLVE else "There is nothing left to do"
@@ -553,9 +537,7 @@ class Desk:
             inbound.form is not None,
         )
         if sum(given) > 1:
-            raise CallError(
-                Code.INVALID, "a message has more than one of text, choice and form", "Send one of them"
-            )
+            raise CallError(Code.INVALID, "a message has more than one of text, choice and form", "Send one of them")
         _check_text("text", inbound.text, self._settings.max_text)
         _check_text("choice", inbound.choice or "", 500)
         _check_map("form", inbound.form or NOTHING, self._settings.max_text)
@@ -697,6 +679,25 @@ class _Turn:
                 tx.count_mail(address, self.at)
         if self.deliveries:
             tx.enqueue(self.deliveries)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but messages, deliveries and the conversation is written."""
+        return not (self.cases or self.new_cases or self.mails)
+
+    def plain(self, scope: str, key: str, digest: str) -> PlainTurn:
+        """The turn as the store writes it together with those of others."""
+        first, last = self.span()
+        return PlainTurn(
+            sight=Sight(
+                scope=scope, key=key, digest=digest, conversation=self.record.id, first_seq=first, last_seq=last
+            ),
+            record=self.record,
+            expected=self.before.version,
+            posts=tuple(self.posts),
+            deliveries=tuple(self.deliveries),
+            at=self.at,
+        )
 
     def span(self) -> tuple[int, int]:
         """The numbers of the first and last message of this turn; (0, 0) if it made none."""
@@ -850,9 +851,7 @@ class _Turn:
         self.messages.append(message)
         encoded = None
         if reply is not None:
-            encoded = json.dumps(
-                self.desk._codec.reply_to_json(reply), ensure_ascii=False, separators=(",", ":")
-            )
+            encoded = json.dumps(self.desk._codec.reply_to_json(reply), ensure_ascii=False, separators=(",", ":"))
         self.posts.append((message, encoded))
         if visibility is Visibility.PUBLIC:
             for route in self.desk._settings.routing.taking(Kind.MESSAGE_CREATED, "webhook"):
@@ -887,9 +886,7 @@ def _event(inbound: Inbound, at: datetime) -> tuple[Event, Callable[[Conversatio
         )
     if inbound.form is not None:
         form = dict(inbound.form)
-        return UserSubmitted(at=at, values=form), lambda now: "\n".join(
-            f"{name}: {form[name]}" for name in form
-        )
+        return UserSubmitted(at=at, values=form), lambda now: "\n".join(f"{name}: {form[name]}" for name in form)
     said = UserSaid(at=at, text=inbound.text, attachments=inbound.attachments, context=inbound.context)
     return said, lambda now: inbound.text
 

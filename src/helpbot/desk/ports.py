@@ -12,6 +12,7 @@ from helpbot.desk.records import (
     DeliveryState,
     Message,
     Parcel,
+    PlainTurn,
     RouteHealth,
     SendResult,
     Sight,
@@ -29,9 +30,7 @@ Clock = Callable[[], datetime]  # aware, UTC
 Ids = Callable[[], str]
 Post = tuple[Message, str | None]  # a message and its reply as the codec wrote it
 
-OUTBOX = (
-    "@outbox"  # published when deliveries were written, so that the courier need not wait for its next look
-)
+OUTBOX = "@outbox"  # published when deliveries were written, so that the courier need not wait for its next look
 
 
 class Codec(Protocol):
@@ -52,9 +51,7 @@ class Notices(Protocol):
     def publish(self, conversation_id: str, seq: int) -> None:
         """Tell everyone that listens to this conversation that `seq` is its newest message."""
 
-    def subscribe(
-        self, listener: Callable[[str, int], None], conversation_id: str | None = None
-    ) -> Callable[[], None]:
+    def subscribe(self, listener: Callable[[str, int], None], conversation_id: str | None = None) -> Callable[[], None]:
         """Call `listener` on each notice (of one conversation, or of all); returns how to stop."""
 
 
@@ -103,9 +100,7 @@ class Transaction(Protocol):
     def add_token(self, conversation_id: str, digest: str, at: datetime) -> None:
         """Let the holder of a token, known by its hash, read this conversation."""
 
-    def rate(
-        self, conversation_id: str, stars: int | None, solved: bool | None, comment: str, at: datetime
-    ) -> None:
+    def rate(self, conversation_id: str, stars: int | None, solved: bool | None, comment: str, at: datetime) -> None:
         """Keep a user's rating; a later one replaces it."""
 
     def feedback(self, conversation_id: str, seq: int, up: bool, at: datetime) -> None:
@@ -157,13 +152,14 @@ class Store(Protocol):
         it. CallError(UNAVAILABLE) when the database is locked, full or down.
         """
 
+    def write_turn(self, turn: PlainTurn) -> bool:
+        """Write a turn if its key is new and nobody moved its conversation; else nothing is written: False."""
+
     def conversation(self, conversation_id: str) -> ConversationRecord | None: ...
 
     def by_thread(self, channel: Channel, thread: str) -> ConversationRecord | None: ...
 
-    def messages(
-        self, conversation_id: str, *, after: int, limit: int, internal: bool
-    ) -> Sequence[Message]: ...
+    def messages(self, conversation_id: str, *, after: int, limit: int, internal: bool) -> Sequence[Message]: ...
 
     def message(self, conversation_id: str, seq: int) -> Message | None: ...
 

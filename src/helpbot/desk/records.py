@@ -27,6 +27,7 @@ __all__ = [
     "DeskSettings",
     "Message",
     "Parcel",
+    "PlainTurn",
     "Receipt",
     "RouteHealth",
     "SendResult",
@@ -196,6 +197,18 @@ class Sight:
     first_seq: int
     last_seq: int
     case_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainTurn:
+    """A turn that opens and changes no case: nothing but its key, its messages and the conversation's next state."""
+
+    sight: Sight
+    record: ConversationRecord
+    expected: int  # the version that the conversation must still have
+    posts: tuple[tuple[Message, str | None], ...]  # with their replies as the codec wrote them
+    deliveries: tuple[Delivery, ...]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

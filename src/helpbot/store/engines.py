@@ -17,21 +17,19 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from helpbot.desk.failpoints import reach
 from helpbot.errors import CallError, Code, HelpbotError
-from helpbot.store.queries import Sql
+from helpbot.store.queries import Bulk, Sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Cursor", "Engine", "PostgresEngine", "SqliteEngine", "unavailable"]
+__all__ = ["Cursor", "Engine", "Fragments", "PostgresEngine", "SqliteEngine", "unavailable"]
 
 T = TypeVar("T")
 
 PATIENCE: Final = 5.0  # seconds a caller waits for a locked database before it is told to come back
 BATCH: Final = 256  # turns that share one commit at most: a bound on how long the first of them waits
-WAL_LIMIT: Final = (
-    4 * 1024 * 1024
-)  # bytes; beyond, the writer copies the log into the database between commits
+WAL_LIMIT: Final = 4 * 1024 * 1024  # bytes; beyond, the writer copies the log into the database between commits
 RETRIES: Final = 5
 
 
@@ -58,6 +56,8 @@ class Engine(Protocol):
 
     def write(self, work: Callable[[Cursor], T]) -> T: ...
 
+    def write_turn(self, turn: Fragments) -> bool: ...
+
     def read(self, work: Callable[[Cursor], T]) -> T: ...
 
     def close(self) -> None: ...
@@ -68,13 +68,44 @@ def unavailable(problem: str, after: float = 5.0) -> CallError:
     return CallError(Code.UNAVAILABLE, problem, f"Try again in {after:.0f} seconds", retry_after=after)
 
 
+class Fragments:
+    """A turn as the JSON that is written of it: what `Bulk` reads, one row of text a table."""
+
+    __slots__ = ("conversation", "deliveries", "posts", "seen", "turn")
+
+    def __init__(self, conversation: str, turn: str, seen: str, posts: str, deliveries: str) -> None:
+        self.conversation, self.turn, self.seen = conversation, turn, seen
+        self.posts, self.deliveries = posts, deliveries  # rows joined by commas; empty for none
+
+
+def write_fragments(cursor: Cursor, bulk: Bulk, turns: Sequence[Fragments]) -> set[str]:
+    """Write turns of different conversations in one go; returns the conversations that were free."""
+    cursor.execute(bulk.save, {"rows": _array(turn.turn for turn in turns)})
+    saved = {row[0] for row in cursor.fetchall()}
+    if len(saved) < len(turns):
+        turns = [turn for turn in turns if turn.conversation in saved]
+    if turns:
+        cursor.execute(bulk.enter, {"rows": _array(turn.seen for turn in turns)})
+        posts = [turn.posts for turn in turns if turn.posts]
+        if posts:
+            cursor.execute(bulk.post, {"rows": _array(posts)})
+        deliveries = [turn.deliveries for turn in turns if turn.deliveries]
+        if deliveries:
+            cursor.execute(bulk.enqueue, {"rows": _array(deliveries)})
+    return saved
+
+
+def _array(rows: Iterable[str]) -> str:
+    return "[" + ",".join(rows) + "]"
+
+
 class _Job(Generic[T]):
     """One caller's transaction on its way through the writer."""
 
-    __slots__ = ("done", "error", "since", "value", "work")
+    __slots__ = ("done", "error", "since", "turn", "value", "work")
 
-    def __init__(self, work: Callable[[Cursor], T]) -> None:
-        self.work = work
+    def __init__(self, work: Callable[[Cursor], T] | None, turn: Fragments | None = None) -> None:
+        self.work, self.turn = work, turn
         self.value: T | None = None
         self.error: BaseException | None = None
         self.since = time.monotonic()
@@ -102,6 +133,7 @@ class SqliteEngine:
 
         self.path, self._patience = path, patience
         self.sql = Sql(sqlite.dialect(paramstyle="named"), sqlite.insert, row_locks=False)
+        self._bulk = Bulk(postgres=False)
         self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._all_readers: list[sqlite3.Connection] = []
@@ -123,6 +155,17 @@ class SqliteEngine:
         if job.error is not None:
             raise job.error
         return job.value  # type: ignore[return-value]  # set whenever there is no error
+
+    def write_turn(self, turn: Fragments) -> bool:
+        """Write a turn together with those of others; returns after the commit. False: its way was not free."""
+        if self._closed:
+            raise unavailable("the database is closed")
+        job: _Job[bool] = _Job(None, turn)
+        self._queue.put(job)
+        job.done.acquire()
+        if job.error is not None:
+            raise job.error
+        return bool(job.value)
 
     def read(self, work: Callable[[Cursor], T]) -> T:
         """Run `work` over what is committed."""
@@ -188,24 +231,9 @@ class SqliteEngine:
                 break
 
     def _batch(self, first: _Job[Any]) -> bool:
-        """Run a batch of jobs in one transaction and answer each; False when it is time to end."""
-        waiting = [first]
-        going_on = True
-        after: list[_Job[Any]] = []
-        if not self._begin(waiting):
-            return True
-        cursor = self._connection.cursor()
-        done: list[_Job[Any]] = []
-        while True:
-            for job in waiting:
-                if not self._run_one(cursor, job, done):
-                    self._redo(done)
-                    done = []
-                    if not self._begin([]):
-                        return going_on
-            waiting = []
-            if len(done) >= BATCH:
-                break
+        """Run what waits in one transaction and answer each; False when it is time to end."""
+        jobs, checkpoint, going_on = [first], None, True
+        while len(jobs) < BATCH:
             try:
                 following = self._queue.get_nowait()
             except queue.Empty:
@@ -214,14 +242,59 @@ class SqliteEngine:
                 going_on = False
                 break
             if isinstance(following.work, _Checkpoint):
-                after.append(following)
+                checkpoint = following
                 break
-            waiting = [following]
-        self._commit(done)
-        for job in after:
-            self._checkpoint_for(job)
-        self._tidy()
+            jobs.append(following)
+        if self._begin(jobs):
+            self._commit(self._run_all(jobs))
+            self._tidy()
+        if checkpoint is not None:
+            self._checkpoint_for(checkpoint)
         return going_on
+
+    def _run_all(self, jobs: list[_Job[Any]]) -> list[_Job[Any]]:
+        """Run jobs in the open transaction; returns those to be answered after the commit."""
+        cursor = self._connection.cursor()
+        done: list[_Job[Any]] = []
+        turns = [job for job in jobs if job.turn is not None]
+        if turns and not self._run_turns(cursor, turns, done):
+            return []
+        for job in jobs:
+            if job.work is not None and not self._run_one(cursor, job, done):
+                self._redo(done)
+                done = []
+                if not self._begin([]):
+                    for left in jobs[jobs.index(job) + 1 :]:
+                        left.fail(unavailable(self._broken or "the database is not available"))
+                    return []
+                cursor = self._connection.cursor()
+        return done
+
+    def _run_turns(self, cursor: sqlite3.Cursor, jobs: list[_Job[Any]], done: list[_Job[Any]]) -> bool:
+        """Write many turns at once, one of each conversation; the others find their way not free and take the long one."""
+        chosen: dict[str, _Job[Any]] = {}
+        for job in jobs:
+            assert job.turn is not None
+            if chosen.setdefault(job.turn.conversation, job) is not job:
+                job.value = False
+                job.done.release()
+        try:
+            cursor.execute("SAVEPOINT turns")
+            saved = write_fragments(cursor, self._bulk, [job.turn for job in chosen.values() if job.turn])
+            cursor.execute("RELEASE turns")
+        except sqlite3.Error:
+            saved = set()
+            with contextlib.suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    cursor.execute("ROLLBACK TO turns")
+                    cursor.execute("RELEASE turns")
+        for conversation, job in chosen.items():
+            job.value = conversation in saved
+            if job.value:
+                done.append(job)
+            else:
+                job.done.release()
+        return self._connection.in_transaction or self._begin([])
 
     def _begin(self, waiting: list[_Job[Any]]) -> bool:
         """Open the transaction; while others hold the database, tell who has waited long enough. False: nobody is left."""
@@ -262,12 +335,11 @@ class SqliteEngine:
         connection = self._connection
         try:
             cursor.execute("SAVEPOINT turn")
+            assert job.work is not None
             job.value = job.work(cursor)
             cursor.execute("RELEASE turn")
         except sqlite3.Error as error:
-            job.error = (
-                error if isinstance(error, sqlite3.IntegrityError) else _sqlite_fault(error, self.path)
-            )
+            job.error = error if isinstance(error, sqlite3.IntegrityError) else _sqlite_fault(error, self.path)
         except Exception as error:
             job.error = error
         if job.error is None:
@@ -312,7 +384,11 @@ class SqliteEngine:
                     left.fail(unavailable(self._broken or "the database is not available"))
                 continue
             done: list[_Job[Any]] = []
-            if self._run_one(self._connection.cursor(), job, done) and done:
+            if job.turn is not None:
+                kept = self._run_turns(self._connection.cursor(), [job], done)
+            else:
+                kept = self._run_one(self._connection.cursor(), job, done)
+            if kept and done:
                 self._commit(done)
             else:
                 self._abandon()
@@ -459,11 +535,61 @@ class PostgresEngine:
             },
         )
         self._broken = ""
+        self._bulk = Bulk(postgres=True)
+        self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
+        self._lane: threading.Thread | None = None
+        self._start = threading.Lock()
+        self._closed = False
 
     @property
     def broken(self) -> str:
         """Why the last write failed; empty while writing works."""
         return self._broken
+
+    def write_turn(self, turn: Fragments) -> bool:
+        """Write a turn together with those of others; returns after the commit. False: its way was not free.
+
+        False also where something went wrong: the long way finds out what, and whether it was written after all.
+        """
+        if self._lane is None:
+            with self._start:
+                if self._lane is None:
+                    self._lane = threading.Thread(target=self._run_lane, name="helpbot-writer", daemon=True)
+                    self._lane.start()
+        if self._closed:
+            raise unavailable("the database is closed")
+        job: _Job[bool] = _Job(None, turn)
+        self._queue.put(job)
+        job.done.acquire()
+        return bool(job.value)
+
+    def _run_lane(self) -> None:
+        going_on = True
+        while going_on:
+            job = self._queue.get()
+            if job is None:
+                break
+            chosen: dict[str, _Job[Any]] = {}
+            while job is not None:
+                assert job.turn is not None
+                if chosen.setdefault(job.turn.conversation, job) is not job:
+                    job.value = False
+                    job.done.release()
+                if len(chosen) >= BATCH:
+                    break
+                try:
+                    job = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                going_on = job is not None
+            turns = [job.turn for job in chosen.values() if job.turn]
+            try:
+                saved = self._once(lambda cursor: write_fragments(cursor, self._bulk, turns), transaction=True)  # noqa: B023 - run before the next round
+            except (self._psycopg.Error, CallError, _NoConnection):
+                saved = set()
+            for conversation, done in chosen.items():
+                done.value = conversation in saved
+                done.done.release()
 
     def write(self, work: Callable[[Cursor], T]) -> T:
         """Run `work` in a transaction of its own, again if the database asks for it; returns after the commit."""
@@ -474,7 +600,11 @@ class PostgresEngine:
         return self._retrying(work, transaction=False)
 
     def close(self) -> None:
-        """Close every connection."""
+        """Finish what is queued and close every connection."""
+        self._closed = True
+        if self._lane is not None:
+            self._queue.put(None)
+            self._lane.join(timeout=30)
         self.alchemy.dispose()
 
     def _retrying(self, work: Callable[[Cursor], T], *, transaction: bool) -> T:
@@ -542,10 +672,7 @@ class PostgresEngine:
             reach("after-commit")
             return value
         finally:
-            if (
-                connection.closed
-                or connection.info.transaction_status != self._psycopg.pq.TransactionStatus.IDLE
-            ):
+            if connection.closed or connection.info.transaction_status != self._psycopg.pq.TransactionStatus.IDLE:
                 pooled.invalidate()
             pooled.close()
 

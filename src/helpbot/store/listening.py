@@ -103,9 +103,7 @@ class Listening(Hub):
                     while not self._stop.is_set():
                         for notice in connection.notifies(timeout=PAUSE):
                             name, _, seq = notice.payload.rpartition(":")
-                            if (
-                                notice.pid != self._sender_pid and seq.isdecimal()
-                            ):  # our own were told here at once
+                            if notice.pid != self._sender_pid and seq.isdecimal():  # our own were told here at once
                                 super().publish(name, int(seq))
             except psycopg.Error:
                 time.sleep(0.2)

@@ -58,15 +58,11 @@ def sqlite_revision(path: Path) -> str:
         with path.open("rb") as file:
             header = file.read(100)
     except OSError as error:
-        raise refuse(
-            str(path), f"it cannot be read ({error.strerror})", "Name a file that can be read"
-        ) from error
+        raise refuse(str(path), f"it cannot be read ({error.strerror})", "Name a file that can be read") from error
     if not header.startswith(HEADER) or len(header) < 100:
         raise refuse(str(path), "it is not a database", "Name another file in HELPBOT_DATABASE_URL")
     if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-        raise refuse(
-            str(path), "it is the database of another program", "Name another file in HELPBOT_DATABASE_URL"
-        )
+        raise refuse(str(path), "it is the database of another program", "Name another file in HELPBOT_DATABASE_URL")
     connection = sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True, timeout=5)
     try:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
@@ -75,9 +71,7 @@ def sqlite_revision(path: Path) -> str:
             return ""  # cut off before the first migration was committed
         raise refuse(str(path), f"it cannot be read ({error})", "Check the file and its folder") from error
     except sqlite3.DatabaseError as error:
-        raise refuse(
-            str(path), f"it is damaged ({error})", "Restore a backup with `helpbot restore`"
-        ) from error
+        raise refuse(str(path), f"it is damaged ({error})", "Restore a backup with `helpbot restore`") from error
     finally:
         connection.close()
     return _known(str(row[0]) if row else "", str(path))
@@ -116,20 +110,14 @@ def _postgres_revision(connection: Connection, where: str) -> str:
 
     tables = {
         row[0]
-        for row in connection.execute(
-            text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
-        )
+        for row in connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"))
     }
     if "alembic_version" not in tables:
         if tables:
-            raise refuse(
-                where, "it is the database of another program", "Give helpbot an empty database of its own"
-            )
+            raise refuse(where, "it is the database of another program", "Give helpbot an empty database of its own")
         return ""
     if tables != {"alembic_version"} and not {"conversations", "deliveries"} <= tables:
-        raise refuse(
-            where, "it is the database of another program", "Give helpbot an empty database of its own"
-        )
+        raise refuse(where, "it is the database of another program", "Give helpbot an empty database of its own")
     row = connection.execute(text("SELECT version_num FROM alembic_version")).fetchone()
     return _known(str(row[0]) if row else "", where)
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
     from sqlalchemy.sql import ColumnElement
 
-__all__ = ["Query", "Sql"]
+__all__ = ["Bulk", "Query", "Sql"]
 
 # A few inserts leave columns to the database: they come with the names of those they give.
 Query = Callable[["Sql"], Executable | tuple[Executable, list[str]]]
@@ -313,9 +313,7 @@ DELIVERY = tuple(s.deliveries.c[name] for name in DELIVERY_NAMES)
 
 def enqueue(sql: Sql) -> tuple[Executable, list[str]]:
     """A delivery."""
-    return insert(s.deliveries), [
-        c.name for c in s.deliveries.columns if c.name not in {"position", "fell_back"}
-    ]
+    return insert(s.deliveries), [c.name for c in s.deliveries.columns if c.name not in {"position", "fell_back"}]
 
 
 def _head() -> ColumnElement[bool]:
@@ -463,11 +461,7 @@ def opened_receipt(sql: Sql) -> Executable:
 def waiting_routes(sql: Sql) -> Executable:
     """The routes that have something to send, and when the first of it is due."""
     c = s.deliveries.c
-    return (
-        select(c.route, func.min(c.next_at))
-        .where(c.state.in_([lit("pending"), lit("leased")]))
-        .group_by(c.route)
-    )
+    return select(c.route, func.min(c.next_at)).where(c.state.in_([lit("pending"), lit("leased")])).group_by(c.route)
 
 
 def backlog(sql: Sql) -> Executable:
@@ -582,3 +576,80 @@ def all_kept(sql: Sql) -> Executable:
 def drop_kept(sql: Sql) -> Executable:
     """Forget a value."""
     return delete(s.kept).where(s.kept.c.space == b("space"), s.kept.c.key == b("key"))
+
+
+# ── many turns in one statement ────────────────────────────────────────────────────────────
+#
+# The turns that wait for one commit are written by three statements over one JSON parameter each, whatever their
+# number: the driver is called three times and not four times a turn, and while the database works no other thread
+# of the program is held up.
+
+TURN = (
+    ("id", "text"),
+    ("expected", "bigint"),
+    ("version", "bigint"),
+    ("phase", "text"),
+    ("owner", "text"),
+    ("agent", "text"),
+    ("email", "text"),
+    ("state", "text"),
+    ("last_seq", "bigint"),
+    ("touched_at", "bigint"),
+    ("due_at", "bigint"),
+    ("scope", "text"),
+    ("key", "text"),
+)
+SEEN = tuple((c.name, "text" if isinstance(c.type, Text) else "bigint") for c in s.seen.columns)
+POSTED = tuple((c.name, "text" if isinstance(c.type, Text) else "bigint") for c in s.messages.columns)
+ENQUEUED = tuple(
+    (c.name, "text" if isinstance(c.type, Text) else "bigint")
+    for c in s.deliveries.columns
+    if c.name not in {"position", "fell_back"}
+)
+
+
+class Bulk:
+    """The same three statements in either engine's words."""
+
+    def __init__(self, *, postgres: bool) -> None:
+        self._postgres = postgres
+        self.save = self._save()
+        self.enter = self._insert("seen", SEEN)
+        self.post = self._insert("messages", POSTED)
+        self.enqueue = self._insert("deliveries", ENQUEUED)
+
+    def _rows(self, columns: tuple[tuple[str, str], ...]) -> str:
+        if self._postgres:
+            picks = [f"(value->>{n})::{kind} AS {name}" for n, (name, kind) in enumerate(columns)]
+            return (
+                f"SELECT {', '.join(picks)} FROM jsonb_array_elements(%(rows)s::jsonb) WITH ORDINALITY AS r(value, n)"
+            )
+        picks = [f"json_extract(value, '$[{n}]') AS {name}" for n, (name, _) in enumerate(columns)]
+        return f"SELECT {', '.join(picks)} FROM json_each(:rows)"
+
+    def _insert(self, table: str, columns: tuple[tuple[str, str], ...]) -> str:
+        """Rows of a table, in the order given: a delivery's position counts on it."""
+        names = ", ".join(name for name, _ in columns)
+        order = " ORDER BY n" if self._postgres else ""
+        return f"INSERT INTO {table} ({names}) {self._rows(columns)}{order}"
+
+    def _save(self) -> str:
+        """The next states of the conversations that nobody moved and whose keys are new; returns their ids."""
+        names = [name for name, _ in TURN[2:11]]
+        values = ", ".join(f"{name} = turn.{name}" for name in names)
+        new = "NOT EXISTS (SELECT 1 FROM seen WHERE seen.scope = turn.scope AND seen.key = turn.key)"
+        if not self._postgres:
+            return (
+                f"UPDATE conversations SET {values} FROM ({self._rows(TURN)}) AS turn "
+                f"WHERE conversations.id = turn.id AND conversations.version = turn.expected AND {new} "
+                "RETURNING conversations.id"
+            )
+        # Whoever is locked by another is left to the way that waits: one slow turn must not hold up a crowd.
+        return (
+            f"WITH turn AS MATERIALIZED ({self._rows(TURN)}), free AS ("
+            "SELECT c.id FROM conversations c JOIN turn ON c.id = turn.id AND c.version = turn.expected "
+            f"WHERE {new} ORDER BY c.id FOR UPDATE OF c SKIP LOCKED) "
+            f"UPDATE conversations SET {values} FROM turn "
+            "WHERE conversations.id = turn.id AND conversations.version = turn.expected "
+            "AND conversations.id IN (SELECT id FROM free) RETURNING conversations.id"
+        )

@@ -75,7 +75,6 @@ conversations = Table(
     Column("touched_at", BigInteger, nullable=False),
     Column("due_at", BigInteger),
     UniqueConstraint("channel", "thread"),
-    sqlite_with_rowid=False,
 )
 Index(
     "ix_conversations_due_at",
@@ -99,7 +98,6 @@ messages = Table(
     Column("visibility", Text, nullable=False, server_default="internal"),
     Column("attachments", Text, nullable=False, server_default="[]"),  # JSON
     Column("key", Text, nullable=False, server_default=""),
-    sqlite_with_rowid=False,
 )
 
 seen = Table(

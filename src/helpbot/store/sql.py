@@ -15,6 +15,7 @@ from helpbot.desk.records import (
     Delivery,
     DeliveryState,
     Message,
+    PlainTurn,
     RouteHealth,
     Sight,
     Visibility,
@@ -24,7 +25,7 @@ from helpbot.errors import CallError, Code, Fault, SettingError
 from helpbot.escalation.case import Case, case_from_json, case_to_json, person_from_json, person_to_json
 from helpbot.messages import Channel
 from helpbot.store import queries as q
-from helpbot.store.engines import Cursor, PostgresEngine, SqliteEngine
+from helpbot.store.engines import Cursor, Fragments, PostgresEngine, SqliteEngine
 from helpbot.store.migrate import migrate_postgres, migrate_sqlite
 
 if TYPE_CHECKING:
@@ -94,11 +95,7 @@ class SqlStore:
                 self.engine = PostgresEngine(address, pool=pool, patience=patience)
             except ImportError as error:
                 raise SettingError(
-                    [
-                        Fault(
-                            "HELPBOT_DATABASE_URL", 0, "PostgreSQL needs psycopg", "Install helpbot[postgres]"
-                        )
-                    ]
+                    [Fault("HELPBOT_DATABASE_URL", 0, "PostgreSQL needs psycopg", "Install helpbot[postgres]")]
                 ) from error
             if migrate:
                 self._migrate_postgres()
@@ -170,13 +167,28 @@ class SqlStore:
                 ) from error
             raise
 
+    def write_turn(self, turn: PlainTurn) -> bool:
+        """Write a turn if its key is new and nobody moved its conversation; see `desk.ports.Store`."""
+        record, sight, at = turn.record, turn.sight, micros(turn.at)
+        row = (
+            record.id, turn.expected, record.version, record.phase.value, record.owner.value, record.agent,
+            record.email, record.state, record.last_seq, micros(record.touched_at),
+            micros(record.due_at) if record.due_at else None, sight.scope, sight.key,
+        )  # fmt: skip
+        seen = (
+            sight.scope, sight.key, sight.digest, sight.conversation, sight.first_seq, sight.last_seq, at,
+        )  # fmt: skip
+        posts = [tuple(_post(message, reply).values()) for message, reply in turn.posts]
+        deliveries = [tuple(_enqueue(delivery).values()) for delivery in turn.deliveries]
+        return self.engine.write_turn(
+            Fragments(record.id, _dump(row), _dump(seen), _dump(posts)[1:-1], _dump(deliveries)[1:-1])
+        )
+
     def ready(self) -> str:
         """Why the database cannot be written now; empty when it can. Writes one row to know."""
         start = time.time()
         try:
-            self.transact(
-                lambda tx: tx.keep("ready", "last", str(int(start)), datetime.fromtimestamp(start, UTC))
-            )
+            self.transact(lambda tx: tx.keep("ready", "last", str(int(start)), datetime.fromtimestamp(start, UTC)))
         except CallError as error:
             return error.problem
         return ""
@@ -289,9 +301,7 @@ class SqlStore:
 
     def backlog(self) -> list[tuple[str, DeliveryState, int, datetime]]:
         """What is not delivered: route, state, how many, since when the oldest."""
-        return [
-            (row[0], DeliveryState(row[1]), int(row[2]), moment(row[3])) for row in self._all(q.backlog, {})
-        ]
+        return [(row[0], DeliveryState(row[1]), int(row[2]), moment(row[3])) for row in self._all(q.backlog, {})]
 
     def kept(self, space: str, key: str) -> str | None:
         """What a channel kept under this name."""
@@ -434,24 +444,7 @@ class SqlTransaction:
 
     def post(self, posts: Sequence[Post]) -> None:
         """Write messages."""
-        self._cursor.executemany(
-            self._sql(q.post),
-            [
-                {
-                    "conversation": message.conversation,
-                    "seq": message.seq,
-                    "author": message.author,
-                    "name": message.name,
-                    "text": message.text,
-                    "reply": reply,
-                    "at": micros(message.at),
-                    "visibility": message.visibility.value,
-                    "attachments": _dump(message.attachments) if message.attachments else "[]",
-                    "key": message.key,
-                }
-                for message, reply in posts
-            ],
-        )
+        self._cursor.executemany(self._sql(q.post), [_post(message, reply) for message, reply in posts])
 
     def add_token(self, conversation_id: str, digest: str, at: datetime) -> None:
         """One more token of a conversation."""
@@ -508,9 +501,7 @@ class SqlTransaction:
 
     # ratings, mails, what channels keep
 
-    def rate(
-        self, conversation_id: str, stars: int | None, solved: bool | None, comment: str, at: datetime
-    ) -> None:
+    def rate(self, conversation_id: str, stars: int | None, solved: bool | None, comment: str, at: datetime) -> None:
         """Keep a rating."""
         row = {
             "conversation": conversation_id,
@@ -554,31 +545,7 @@ class SqlTransaction:
 
     def enqueue(self, deliveries: Sequence[Delivery]) -> None:
         """Write deliveries, in this order."""
-        self._cursor.executemany(
-            self._sql(q.enqueue),
-            [
-                {
-                    "id": delivery.id,
-                    "kind": delivery.kind,
-                    "route": delivery.route,
-                    "conversation": delivery.conversation,
-                    "case_id": delivery.case_id,
-                    "seq": delivery.seq,
-                    "payload": _dump(delivery.payload),
-                    "state": delivery.state.value,
-                    "attempts": delivery.attempts,
-                    "next_at": micros(delivery.next_at),
-                    "last_error": delivery.last_error,
-                    "created_at": micros(delivery.created_at),
-                    "expires_at": micros(delivery.expires_at),
-                    "delivered_at": micros(delivery.delivered_at) if delivery.delivered_at else None,
-                    "receipt": _dump(dict(delivery.receipt)),
-                    "lease": delivery.lease,
-                    "lease_until": micros(delivery.lease_until) if delivery.lease_until else None,
-                }
-                for delivery in deliveries
-            ],
-        )
+        self._cursor.executemany(self._sql(q.enqueue), [_enqueue(delivery) for delivery in deliveries])
 
     def health(self, names: Sequence[str]) -> dict[str, RouteHealth]:
         """What is known of these routes."""
@@ -591,9 +558,7 @@ class SqlTransaction:
         parameters = {"route": route, "now": micros(now), "limit": limit}
         found = [_delivery(row) for row in self.rows(q.probe if probe else q.claimable, parameters)]
         for delivery in found:
-            self.run(
-                q.lease, {"at_position": delivery.position, "new_lease": lease, "new_until": micros(until)}
-            )
+            self.run(q.lease, {"at_position": delivery.position, "new_lease": lease, "new_until": micros(until)})
         return found
 
     def finish(self, delivery: Delivery, lease: str) -> bool:
@@ -657,6 +622,45 @@ class SqlTransaction:
 
 def _dump(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _post(message: Message, reply: str | None) -> dict[str, Any]:
+    """A row of `messages`, in the order of its columns."""
+    return {
+        "conversation": message.conversation,
+        "seq": message.seq,
+        "author": message.author,
+        "name": message.name,
+        "text": message.text,
+        "reply": reply,
+        "at": micros(message.at),
+        "visibility": message.visibility.value,
+        "attachments": _dump(message.attachments) if message.attachments else "[]",
+        "key": message.key,
+    }
+
+
+def _enqueue(delivery: Delivery) -> dict[str, Any]:
+    """A row of `deliveries`, in the order of its columns."""
+    return {
+        "id": delivery.id,
+        "kind": delivery.kind,
+        "route": delivery.route,
+        "conversation": delivery.conversation,
+        "case_id": delivery.case_id,
+        "seq": delivery.seq,
+        "payload": _dump(delivery.payload),
+        "state": delivery.state.value,
+        "attempts": delivery.attempts,
+        "next_at": micros(delivery.next_at),
+        "last_error": delivery.last_error,
+        "created_at": micros(delivery.created_at),
+        "expires_at": micros(delivery.expires_at),
+        "delivered_at": micros(delivery.delivered_at) if delivery.delivered_at else None,
+        "receipt": _dump(dict(delivery.receipt)),
+        "lease": delivery.lease,
+        "lease_until": micros(delivery.lease_until) if delivery.lease_until else None,
+    }
 
 
 def _fingerprint(address: str) -> str:

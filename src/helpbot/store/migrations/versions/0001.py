@@ -31,7 +31,6 @@ def upgrade() -> None:
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_conversations")),
         sa.UniqueConstraint("channel", "thread", name=op.f("uq_conversations_channel_thread")),
-        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_conversations_due_at",
@@ -106,9 +105,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "mails",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mails")),
@@ -185,11 +182,8 @@ def upgrade() -> None:
         sa.Column("visibility", sa.Text(), server_default="internal", nullable=False),
         sa.Column("attachments", sa.Text(), server_default="[]", nullable=False),
         sa.Column("key", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["conversation"], ["conversations.id"], name=op.f("fk_messages_conversation")
-        ),
+        sa.ForeignKeyConstraint(["conversation"], ["conversations.id"], name=op.f("fk_messages_conversation")),
         sa.PrimaryKeyConstraint("conversation", "seq", name=op.f("pk_messages")),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "tokens",

@@ -18,9 +18,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("up", sa.Boolean(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["conversation"], ["conversations.id"], name=op.f("fk_feedback_conversation")
-        ),
+        sa.ForeignKeyConstraint(["conversation"], ["conversations.id"], name=op.f("fk_feedback_conversation")),
         sa.PrimaryKeyConstraint("conversation", "seq", name=op.f("pk_feedback")),
     )
     op.create_table(
