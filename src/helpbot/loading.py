@@ -12,10 +12,19 @@ from pathlib import Path
 from typing import Final
 
 from helpbot.errors import Fault, KnowledgeError
+from helpbot.knowledge.article import Article
 from helpbot.knowledge.base import Example, KnowledgeBase
+from helpbot.knowledge.resolution import Resolution
 from helpbot.knowledge.vocabulary import Vocabulary
 
-__all__ = ["cache_folder", "content_version", "knowledge_files", "load_knowledge", "read_knowledge"]
+__all__ = [
+    "cache_folder",
+    "content_version",
+    "knowledge_files",
+    "load_knowledge",
+    "read_knowledge",
+    "read_replies",
+]
 
 _LARGEST: Final = 10_000_000  # bytes a file; RELIABILITY 48-50 tries 20 MB
 _MOST_FILES: Final = 200_000
@@ -73,8 +82,16 @@ def read_knowledge(root: Path) -> tuple[KnowledgeBase, list[Fault]]:
 
     faults: list[Fault] = []
     if not (root / "articles").is_dir():
-        faults.append(Fault(str(root), 0, "there is no folder `articles` in it", "Point --knowledge at a folder with articles/*.md"))
-    articles, resolutions = {}, {}
+        faults.append(
+            Fault(
+                str(root),
+                0,
+                "there is no folder `articles` in it",
+                "Point --knowledge at a folder with articles/*.md",
+            )
+        )
+    articles: dict[str, Article] = {}
+    resolutions: dict[str, Resolution] = {}
     vocabulary = Vocabulary()
     examples: list[Example] = []
     for path in knowledge_files(root):
@@ -87,7 +104,14 @@ def read_knowledge(root: Path) -> tuple[KnowledgeBase, list[Fault]]:
             if isinstance(article, list):
                 faults += article
             elif article.id in articles:
-                faults.append(Fault(name, 0, f"the article id {article.id} stands in {articles[article.id].origin.path} too", "Rename one file"))
+                faults.append(
+                    Fault(
+                        name,
+                        0,
+                        f"the article id {article.id} stands in {articles[article.id].origin.path} too",
+                        "Rename one file",
+                    )
+                )
             else:
                 articles[article.id] = article
         elif path.parent.name == "resolutions" or "resolutions" in path.relative_to(root).parts:
@@ -95,7 +119,14 @@ def read_knowledge(root: Path) -> tuple[KnowledgeBase, list[Fault]]:
             if isinstance(resolution, list):
                 faults += resolution
             elif resolution.id in resolutions:
-                faults.append(Fault(name, 0, f"the id {resolution.id} stands in {resolutions[resolution.id].origin.path} too", "Rename one"))
+                faults.append(
+                    Fault(
+                        name,
+                        0,
+                        f"the id {resolution.id} stands in {resolutions[resolution.id].origin.path} too",
+                        "Rename one",
+                    )
+                )
             else:
                 resolutions[resolution.id] = resolution
         elif path.name == "vocabulary.yaml":
@@ -108,7 +139,9 @@ def read_knowledge(root: Path) -> tuple[KnowledgeBase, list[Fault]]:
             examples, found = parse_examples(text, name)
             faults += found
     if not articles and not faults:
-        faults.append(Fault(str(root / "articles"), 0, "it holds no article", "Write one, or run `helpbot import`"))
+        faults.append(
+            Fault(str(root / "articles"), 0, "it holds no article", "Write one, or run `helpbot import`")
+        )
     ordered = dict(sorted(articles.items(), key=lambda pair: (pair[1].updated, pair[0]), reverse=True))
     knowledge = KnowledgeBase(
         articles=ordered, resolutions=resolutions, vocabulary=vocabulary, examples=tuple(examples),
@@ -123,15 +156,21 @@ def _text(path: Path, root: Path, name: str, faults: list[Fault]) -> str | None:
     """The file's text, or None with a fault recorded."""
     try:
         if not path.resolve().is_relative_to(root.resolve()):
-            faults.append(Fault(name, 0, "it is a link that leads out of the knowledge folder", "Copy the file here"))
+            faults.append(
+                Fault(name, 0, "it is a link that leads out of the knowledge folder", "Copy the file here")
+            )
             return None
         size = path.stat().st_size
         if size > _LARGEST:
-            faults.append(Fault(name, 0, f"it has {size:,} bytes", f"Split it: at most {_LARGEST:,} are read"))
+            faults.append(
+                Fault(name, 0, f"it has {size:,} bytes", f"Split it: at most {_LARGEST:,} are read")
+            )
             return None
         raw = path.read_bytes()
     except OSError as failed:
-        faults.append(Fault(name, 0, f"it cannot be read: {failed.strerror}", "Mend its permissions, or remove it"))
+        faults.append(
+            Fault(name, 0, f"it cannot be read: {failed.strerror}", "Mend its permissions, or remove it")
+        )
         return None
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         faults.append(Fault(name, 1, "it is saved as UTF-16", "Save it as UTF-8"))
@@ -144,3 +183,7 @@ def _text(path: Path, root: Path, name: str, faults: list[Fault]) -> str | None:
         return None
 
 
+def read_replies(bot: Path) -> dict[str, str]:
+    """The reply templates of a bot's folder, by name. A file that is not UTF-8 reads as a template that is refused."""
+    folder = bot / "replies"
+    return {path.stem: path.read_text("utf-8", errors="replace") for path in sorted(folder.glob("*.j2"))}

@@ -9,8 +9,8 @@ from helpbot.understanding.diagnosis import Diagnosis
 __all__ = [
     "Act",
     "AddressGiven",
-    "Asked",
     "Aside",
+    "Asked",
     "Cancelled",
     "Chose",
     "Corrected",

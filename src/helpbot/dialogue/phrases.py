@@ -19,7 +19,9 @@ __all__ = [
 ]  # fmt: skip
 
 _INVISIBLE: Final = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\u00ad]")
-_QUOTES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\xa0": " "})
+_QUOTES: Final = str.maketrans(
+    {"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\xa0": " "}
+)
 
 
 def fold(text: str) -> str:
@@ -41,36 +43,54 @@ def _whole(*patterns: str) -> re.Pattern[str]:
     return re.compile("^(?:" + "|".join(f"(?:{pattern})" for pattern in patterns) + ")$")
 
 
-_FILLER = r"(?:(?:ok|okay|oh|well|hm+|ah|so|hey|hi|hello|sorry|please|pls|no|yes|and|but|then|um+|uh)[ ,.!:-]+){0,3}"
+_FILLER = r"(?:(?:as i said|like i said|i said|i told you|as i told you|as i wrote|again|wait|actually|really|honestly|ok|okay|oh|well|hm+|ah|so|hey|hi|hello|sorry|please|pls|no|yes|and|but|then|um+|uh)[ ,.!:-]+){0,3}"
 _END = r"(?:[ ,.!-]+(?:please|pls|thanks|thank you|thx|now|then|ok|today|asap|mate|sorry|really|anyway|bye|:\)|;\)|:-\)|👍|🙏|😊|🙂|🎉)){0,3}"
 
 # --- it is solved -----------------------------------------------------------------------------------------------
 _IT = r"(?:it|that|this|everything|the (?:sync|quote|order|error|problem|issue|login|page|charge|import|user)|all|problem|issue|error|sync|we|i)"
 _SOLVED = _whole(
-    _FILLER + r"(?:yes|yep|yeah|yup|ja|oui|si)?[ ,.!]*" + _IT + r"(?:'s| is| are| has| have|'ve)?(?: been| just| now| all)? ?"
+    _FILLER
+    + r"(?:yes|yep|yeah|yup|ja|oui|si)?[ ,.!]*"
+    + _IT
+    + r"(?:'s| is| are| has| have|'ve)?(?: been| just| now| all)? ?"
     r"(?:worked|works|work|working|solved|fixed|resolved|gone|sorted|done|good|fine|ok|okay|cleared|went through|goes through|running)"
-    r"(?: (?:now|again|fine|perfectly|for me|out|a treat|like a charm|great|well|indeed|as expected|already|itself|by itself|it|that|immediately)){0,3}" + _END,
-    _FILLER + r"(?:worked|works|solved|fixed|resolved|sorted|done)(?: (?:it|that|now|again|fine|perfectly|for me|like a charm|a treat|great)){0,3}" + _END,
-    _FILLER + r"(?:yes[ ,.!]*)?(?:that|this|it) (?:did it|did the trick|helped|fixed it|solved it|was it|solved the (?:problem|issue)|fixed the (?:problem|issue|error|sync)|did help)(?: a lot| me)?" + _END,
-    _FILLER + r"(?:i |we )?(?:just )?(?:found|got|did|fixed|solved|managed) (?:it|that|this)(?: myself| ourselves| out)?(?:[ ,]+(?:(?:it|all|that) )?(?:works?|worked|fixed|solved|working|all good|thanks|is fine)(?: now| again)?)?" + _END,
+    r"(?: (?:now|again|fine|perfectly|for me|out|a treat|like a charm|great|well|indeed|as expected|already|itself|by itself|it|that|immediately)){0,3}"
+    + _END,
+    _FILLER
+    + r"(?:worked|works|solved|fixed|resolved|sorted|done)(?: (?:it|that|now|again|fine|perfectly|for me|like a charm|a treat|great)){0,3}"
+    + _END,
+    _FILLER
+    + r"(?:yes[ ,.!]*)?(?:that|this|it) (?:did it|did the trick|helped|fixed it|solved it|was it|solved the (?:problem|issue)|fixed the (?:problem|issue|error|sync)|did help)(?: a lot| me)?"
+    + _END,
+    _FILLER
+    + r"(?:i |we )?(?:just )?(?:found|got|did|fixed|solved|managed) (?:it|that|this)(?: myself| ourselves| out)?(?:[ ,]+(?:(?:it|all|that) )?(?:works?|worked|fixed|solved|working|all good|thanks|is fine)(?: now| again)?)?"
+    + _END,
     _FILLER + r"(?:problem|issue|error|case) (?:is |has been )?(?:solved|fixed|gone|resolved|closed)" + _END,
-    r"(?:the )?(?:error|problem|issue|message)(?:'s| is| has)? (?:gone|disappeared|not there any ?more|no longer there)(?: now)?" + _END,
+    r"(?:the )?(?:error|problem|issue|message)(?:'s| is| has)? (?:gone|disappeared|not there any ?more|no longer there)(?: now)?"
+    + _END,
     r"(?:you can close (?:it|this|the case)|please close (?:it|this|the case)|close (?:it|this|the case))(?: (?:now|please|thanks))*",
     r"no (?:more|longer an?) (?:error|problem|issue)s?(?: (?:now|any ?more))?" + _END,
-    r"(?:het werkt(?: nu)?(?: weer)?|opgelost|gelukt|es (?:geht|funktioniert|klappt)(?: jetzt)?(?: wieder)?|gel(?:ö|oe)st|(?:ca|ça) marche|c'est r(?:é|e)gl(?:é|e)|r(?:é|e)solu|ya funciona|funciona|solucionado|resuelto)" + _END,
+    r"(?:het werkt(?: nu)?(?: weer)?|opgelost|gelukt|es (?:geht|funktioniert|klappt)(?: jetzt)?(?: wieder)?|gel(?:ö|oe)st|(?:ca|ça) marche|c'est r(?:é|e)gl(?:é|e)|r(?:é|e)solu|ya funciona|funciona|solucionado|resuelto)"
+    + _END,
 )
 _YES = _whole(
-    _FILLER + r"(?:yes|yep|yeah|yup|yea|ye|y|ja|jawohl|oui|si|sí|sure|correct|right|indeed|exactly|absolutely|affirmative|it did|it does|it has|it is)"
-    r"(?:[ ,.!]+(?:it (?:did|does|has|works?|worked|is)|that (?:did|worked|works|helped)|please|thanks|thank you|thx|it did indeed|sir|perfect|great|of course|do (?:it|that)|go ahead)){0,3}" + _END,
+    _FILLER
+    + r"(?:yes|yep|yeah|yup|yea|ye|y|ja|jawohl|oui|si|sí|sure|correct|right|indeed|exactly|absolutely|affirmative|it did|it does|it has|it is)"
+    r"(?:[ ,.!]+(?:it (?:did|does|has|works?|worked|is)|that (?:did|worked|works|helped)|please|thanks|thank you|thx|it did indeed|sir|perfect|great|of course|do (?:it|that)|go ahead)){0,3}"
+    + _END,
     r"(?:perfect|great|awesome|excellent|brilliant|super|amazing|fantastic|wonderful|nice|cool|lovely|top|prima|toll|parfait|perfecto|genial|all good|all set|good|very good|good job|well done|magic)"
-    r"(?:[ ,.!]+(?:perfect|great|thanks?(?: a lot| so much| you)?|thank you|thx|job|one|stuff|help|answer|that (?:worked|helped|did it)|it works?|bot|all good)){0,3}" + _END,
+    r"(?:[ ,.!]+(?:perfect|great|thanks?(?: a lot| so much| you)?|thank you|thx|job|one|stuff|help|answer|that (?:worked|helped|did it)|it works?|bot|all good)){0,3}"
+    + _END,
     r"[👍✅🎉💯🙌👌😊😀😃🙂❤️‍♥\ufe0f🏻🏼🏽🏾🏿 ]+",
-    r"(?:that|this|it) (?:was|is) (?:(?:very|really|exactly|just) )?(?:helpful|perfect|great|it|what i needed|the (?:problem|cause|reason|solution))" + _END,
+    r"(?:that|this|it) (?:was|is) (?:(?:very|really|exactly|just) )?(?:helpful|perfect|great|it|what i needed|the (?:problem|cause|reason|solution))"
+    + _END,
     r"(?:very |really |that's |thats |that is )?helpful" + _END,
-    r"(?:makes sense|clear(?: now)?|got it|understood|i see|ah i see|that explains it|that answers (?:it|my question)|alright|good to know)(?: now)?" + _END,
+    r"(?:makes sense|clear(?: now)?|got it|understood|i see|ah i see|that explains it|that answers (?:it|my question)|alright|good to know)(?: now)?"
+    + _END,
 )
 _THANKS = _whole(
-    _FILLER + r"(?:many |much |big )?(?:thanks|thank you|thank u|thankyou|thx|thnx|tnx|ty|tysm|cheers|merci|danke|dank je|dank u|bedankt|gracias|obrigado|appreciated|much appreciated|i appreciate it|great thanks|perfect thanks)"
+    _FILLER
+    + r"(?:many |much |big )?(?:thanks|thank you|thank u|thankyou|thx|thnx|tnx|ty|tysm|cheers|merci|danke|dank je|dank u|bedankt|gracias|obrigado|appreciated|much appreciated|i appreciate it|great thanks|perfect thanks)"
     r"(?:[ ,.!]+(?:a lot|so much|very much|much|again|for (?:the|your|that|all|this)(?: (?:quick|fast|great))?(?: (?:help|answer|info|information|reply|tip|support|explanation|time))?|mate|man|bot|guys|everyone|all|indeed|you|wel|hoor|sch(?:ö|oe)n|beaucoup|that (?:worked|helped|did it|solved it)|it works?(?: now)?|that's all|that is all|bye|have a (?:nice|good|great) (?:day|weekend|one|evening)|perfect|great|awesome|problem solved|solved|all good|🙏|👍|😊|🙂|❤️)){0,4}",
     r"(?:ok|okay|alright|great|perfect|super|nice|cool|good|wonderful|excellent|awesome|brilliant|yes)[ ,.!]+(?:thanks|thank you|thx|cheers|ty|danke|merci|bedankt)(?:[ ,.!]+.{0,40})?",
     r"(?:that's|thats|that is|that was) all(?: (?:i needed|for now|i wanted to know))?" + _END,
@@ -100,7 +120,8 @@ _NO = _any(
 )  # fmt: skip
 _WILL_TRY = _any(
     r"^(?:ok(?:ay)?|alright|right|good|great|thanks|thank you|hm+|sure|fine)?[ ,.!]*(?:i|we|let me|let us|lemme|will|gonna|going to|i'll|ill|we'll|i'm going to)(?: will| am| can| have to| need to)?(?: just| quickly| first| now)? ?(?:try|check|test|look|ask|see|do that|have a look|give it a (?:try|go|shot))\b",
-    r"^(?:one|just a|give me a|a|wait a|hold on a|hang on a)? ?(?:moment|minute|sec|second|min)(?: please)?$", r"^(?:hold on|hang on|wait|brb|one sec|trying(?: it)?(?: now)?|checking(?: now)?|will do|on it|doing it now)\b.{0,30}$",
+    r"^(?:one|just a|give me a|a|wait a|hold on a|hang on a)? ?(?:moment|minute|sec|second|min)(?: please)?$",
+    r"^(?:hold on|hang on|wait|brb|one sec|trying(?: it)?(?: now)?|checking(?: now)?|will do|on it|doing it now)\b.{0,30}$",
 )
 
 # --- a person is wanted ------------------------------------------------------------------------------------------
@@ -136,20 +157,27 @@ _PERSON = _any(
 # Asking how support is reached is a question with an answer; wanting it now is not.
 _ABOUT_SUPPORT = _any(
     r"^how (?:does|do|is|are|did|should) (?!i get out|i reach a|i get a|i talk|i speak)",
-    r"^(?:how|where|what|which|when) (?!can i (?:talk|speak|chat)|are the|is the support|do i get out).*\b(?:support|reach|contact|e-?mail|phone)\b", r"\bwhat (?:does|do) (?:the )?support (?:need|want)", r"\bsupport (?:need|require|ask|remove|delete|clear)s?\b", r"\bcontact support to\b", r"\b(?:tell|told|write|send|give) (?:the )?support\b",
+    r"^(?:how|where|what|which|when) (?!can i (?:talk|speak|chat)|are the|is the support|do i get out).*\b(?:support|reach|contact|e-?mail|phone)\b",
+    r"\bwhat (?:does|do) (?:the )?support (?:need|want)",
+    r"\bsupport (?:need|require|ask|remove|delete|clear)s?\b",
+    r"\bcontact support to\b",
+    r"\b(?:tell|told|write|send|give) (?:the )?support\b",
 )
 
 _CANCEL = _whole(
-    _FILLER + r"(?:never ?mind|nevermind|nvm|cancel|cancel (?:it|that|this|please|the (?:case|request|form|escalation|handover))|forget (?:it|that|this|about it)|stop|stop (?:it|that|this|please)|abort|quit|exit|leave it|drop it|scrap that|skip it|no longer (?:needed|necessary|relevant|required)|not needed(?: any ?more)?|i changed my mind|changed my mind|don't bother|dont bother|no need(?: any ?more)?|it's fine|its fine|let it be|let's leave it|don't need (?:it|that|this|help)(?: any ?more)?|i don't need (?:it|that|this|help|a person)(?: any ?more)?|laat maar|egal|vergiss es|abbrechen|annuler|laisse tomber|oubliez|olv(?:í|i)dalo|cancelar)" + _END + r"(?:[ ,.-]+(?:i'?ll|we'?ll|i|we|it'?s|its|not|thanks|don'?t|will|found|sorry|no longer).{0,60})?",
+    _FILLER
+    + r"(?:never ?mind|nevermind|nvm|cancel|cancel (?:it|that|this|please|the (?:case|request|form|escalation|handover))|forget (?:it|that|this|about it)|stop|stop (?:it|that|this|please)|abort|quit|exit|leave it|drop it|scrap that|skip it|no longer (?:needed|necessary|relevant|required)|not needed(?: any ?more)?|i changed my mind|changed my mind|don't bother|dont bother|no need(?: any ?more)?|it's fine|its fine|let it be|let's leave it|don't need (?:it|that|this|help)(?: any ?more)?|i don't need (?:it|that|this|help|a person)(?: any ?more)?|laat maar|egal|vergiss es|abbrechen|annuler|laisse tomber|oubliez|olv(?:í|i)dalo|cancelar)"
+    + _END
+    + r"(?:[ ,.-]+(?:i'?ll|we'?ll|i|we|it'?s|its|not|thanks|don'?t|will|found|sorry|no longer).{0,60})?",
 )
 _NONE = _whole(
-    r"(?:none|no|nope|nothing|nil|null|n/?a|n\.a|not applicable|-|--|—|no ?one|nada|keine?r?|geen|aucune?|ninguno)(?: (?:really|at all|that i (?:know|see)|shown|visible|here|specific(?:ally)?|in particular))*",
-    r"(?:there (?:is|are|was|were)|there's|theres|it (?:just |only |simply )?shows?|i (?:see|get|have|got)|we (?:see|get|have)|shows|it's|its|it has|it gives?|it displays?)(?: just| simply| actually| really)? (?:none|nothing|no(?: (?:such|specific|particular|real|visible|exact|special|single|one|proper|actual|clear))*(?: (?:error|errors|message|messages|error message|error messages|error text|text|code|product|products|name|product name|notification|warning))?)(?: (?:shown|displayed|visible|at all|there|given|to see|anywhere|whatsoever|on (?:the )?screen|just .{0,60}|it just .{0,60}|only .{0,60}|specifically|involved|in particular))*(?:[ ,.;-]+.{0,80})?",
-    r"no (?:\w+ )?(?:error|errors|message|messages|error message|error messages|error text|product|products|product name|text|code|name|specific product|particular product)(?: (?:is|was|are|were|gets|appears?|shows?|shown|displayed|visible|at all|there|given|to (?:see|show)|anywhere|it|just|up|on|the|screen|involved|in|particular))*(?:[ ,.;-]+.{0,80})?",
-    _FILLER + r"(?:i |we |i really |sorry i |honestly i )?(?:do(?:n't|nt| not)|did(?:n't|nt| not)|can(?:'t|not|t)|could(?:n't|nt| not)|am not able to|'m not able to|unable to|no idea|not sure|unsure|no clue|idk|dunno|unknown)(?: really| actually| honestly| even| exactly)?(?: (?:know|remember|recall|have|see|copy|tell|say|get|find|read|note|write|sure|which|what|it|that|one|any|the|an?|error|message|text|product|name|down|exactly|anymore|any more|more|this|is|to|was|them|off|from|here|screen|out|type|paste|select|there|isn't|mark|on|either|by heart|it's|in|an|image|picture|too|long|fast|gone|vanished|disappeared|before|could)){0,14}(?:[ ,.;:-]+.{0,80})?",
-    r"(?:see|look at|here is|here's|heres|i (?:attached|attach|sent|send|have|made|took)|attached(?: is)?|i'll send|as in|it's (?:in|on)|its (?:in|on))(?: you)?(?: a| an| the| my| this)? ?(?:attached )?(?:screenshots?|screen ?shot|pictures?|images?|photos?|attachments?|screen)(?:[ ,.;:-]+.{0,60})?",
-    r"(?:it's |its |just |only )?(?:a )?(?:blank|empty|white|grey|gray) (?:page|screen|window|box|popup)(?:[ ,.]+.{0,60})?",
-    r"not (?:about|for|related to)(?: a| any| one| the)?(?: (?:specific|particular|single|special))? products?(?:[ ,.]+.{0,60})?", r"(?:weet ik niet|keine ahnung|wei(?:ß|ss) (?:ich )?nicht|je ne sais pas|no (?:lo )?s(?:é|e))",
+    _FILLER + r"(?:none|no|nope|nothing|nil|null|unknown|n/?a|n\.a|not applicable|-|--|—|no ?one|nada|keine?r?|geen|aucune?|ninguno)(?: (?:really|at all|that i (?:know|see)|shown|visible|here|specific(?:ally)?|in particular))*",
+    _FILLER + r"(?:there (?:really |just |simply |actually )?(?:is|are|was|were)|there's|theres|it (?:just |only |simply )?shows?|i (?:see|get|have|got)|we (?:see|get|have)|shows|it's|its|it has|it gives?|it displays?)(?: just| simply| actually| really)? (?:none|nothing|no(?: (?:such|specific|particular|real|visible|exact|special|single|one|proper|actual|clear))*(?: (?:error|errors|message|messages|error message|error messages|error text|text|code|product|products|name|product name|notification|warning))?)(?: (?:shown|displayed|visible|at all|there|given|to see|anywhere|whatsoever|on (?:the )?screen|just .{0,60}|it just .{0,60}|only .{0,60}|specifically|involved|in particular))*(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
+    _FILLER + r"no (?:\w+ )?(?:error|errors|message|messages|error message|error messages|error text|product|products|product name|text|code|name|specific product|particular product)(?: (?:is|was|are|were|gets|appears?|shows?|shown|displayed|visible|at all|there|given|to (?:see|show)|anywhere|it|just|up|on|the|screen|involved|in|particular))*(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
+    _FILLER + r"(?:i |we |i really |sorry i |honestly i )?(?:do(?:n't|nt| not)|did(?:n't|nt| not)|can(?:'t|not|t)|could(?:n't|nt| not)|am not able to|'m not able to|unable to|no idea|not sure|unsure|no clue|idk|dunno)(?: really| actually| honestly| even| exactly)?(?: (?:know|remember|recall|have|see|copy|tell|say|get|find|read|note|write|sure|which|what|it|that|one|any|the|an?|error|message|text|product|name|down|exactly|anymore|any more|more|this|is|to|was|them|off|from|here|screen|out|type|paste|select|there|isn't|mark|on|either|by heart|it's|in|an|image|picture|too|long|fast|gone|vanished|disappeared|before|could)){0,14}(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
+    r"(?:see|look at|here is|here's|heres|i (?:attached|attach|sent|send|have|made|took)|attached(?: is)?|i'll send|as in|it's (?:in|on)|its (?:in|on))(?: you)?(?: a| an| the| my| this)? ?(?:attached )?(?:screenshots?|screen ?shot|pictures?|images?|photos?|attachments?|screen)(?:(?:[,.;:-]+| but| because| and| so| of) ?.{0,60})?",
+    r"(?:it's |its |just |only )?(?:a )?(?:blank|empty|white|grey|gray) (?:page|screen|window|box|popup)(?:(?:[,.;:-]+| but| because| and| so) ?.{0,60})?",
+    r"not (?:about|for|related to)(?: a| any| one| the)?(?: (?:specific|particular|single|special))? products?(?:(?:[,.;:-]+| but| because| and| so) ?.{0,60})?", r"(?:weet ik niet|keine ahnung|wei(?:ß|ss) (?:ich )?nicht|je ne sais pas|no (?:lo )?s(?:é|e))",
 )  # fmt: skip
 _WHY = _any(
     r"^(?:but |and |ok |sorry )?(?:why|what for|wherefore|how come)\b.{0,60}\b(?:need|want|ask|asking|require|required|necessary|know|matter|important|that|this|relevant)\b", r"^(?:but )?(?:why|what for|how come)\??$",
@@ -157,11 +185,27 @@ _WHY = _any(
     r"^(?:what|which)(?: do you mean| is meant| exactly| counts)?.{0,20}\b(?:product|error|message|product name)\b.{0,40}\b(?:mean|meant|want|need|exactly|put|enter|write|give)\b", r"\bwhat (?:do|did) you mean\b", r"\bwhere (?:do|can|would) i (?:find|see|get|copy) (?:that|it|the (?:product|error|message|exact|full|product name|error message))\b", r"\bwhat (?:counts as|is) (?:a|the) (?:product|product name|error message|error)\b", r"\bwho (?:sees|reads|gets|will see) (?:this|that|it)\b", r"\bwhat happens (?:then|next|with (?:it|this|that))\b",
 )  # fmt: skip
 _NEWS = _any(
-    r"\b(?:any|some|is there|are there|got|what's|whats) (?:news|updates?|progress|developments?|word|feedback|response|answer|reply)\b", r"^(?:news|updates?|status|progress)$", r"\bstatus of (?:my|the|our|this) (?:case|request|problem|issue|question)", r"\b(?:what|how) (?:about|is|'s|happened (?:to|with)|is happening with|became of) (?:my|the|our) (?:case|request)\b", r"\b(?:did|has|have|is|will|does|when will|when does)(?: \w+)? ?(?:anyone|someone|somebody|anybody|you|they|support|the team)(?: \w+)? (?:look|looked|looking|answer|answered|seen|respond|responded|check|checked|reply|replied|read|working|taken|contact|help|get back|call|be in touch)", r"\bstill waiting\b", r"\bhow long (?:do|does|will|must|should|until)(?: it| i| we| this)?(?: still| have to| take)* ?(?:take|wait|need|until|before)?\b.{0,30}$", r"\bhow is (?:it|my case|that) going\b", r"\bwhere (?:are we|do we stand)\b", r"\b(?:hello|anyone|anybody) (?:there|here|around)\b", r"^(?:hello|hi)\?+$", r"\bwhat's the status\b|\bwhat is the status\b|\bwhats the status\b|\bcase (?:status|number)\b|\bwhat (?:is|was|'s) my case\b",
+    r"\b(?:any|some|is there|are there|got|what's|whats) (?:news|updates?|progress|developments?|word|feedback|response|answer|reply)\b",
+    r"^(?:news|updates?|status|progress)$",
+    r"\bstatus of (?:my|the|our|this) (?:case|request|problem|issue|question)",
+    r"\b(?:what|how) (?:about|is|'s|happened (?:to|with)|is happening with|became of) (?:my|the|our) (?:case|request)\b",
+    r"\b(?:did|has|have|is|will|does|when will|when does)(?: \w+)? ?(?:anyone|someone|somebody|anybody|you|they|support|the team)(?: \w+)? (?:look|looked|looking|answer|answered|seen|respond|responded|check|checked|reply|replied|read|working|taken|contact|help|get back|call|be in touch)",
+    r"\bstill waiting\b",
+    r"\bhow long (?:do|does|will|must|should|until)(?: it| i| we| this)?(?: still| have to| take)* ?(?:take|wait|need|until|before)?\b.{0,30}$",
+    r"\bhow is (?:it|my case|that) going\b",
+    r"\bwhere (?:are we|do we stand)\b",
+    r"\b(?:hello|anyone|anybody) (?:there|here|around)\b",
+    r"^(?:hello|hi)\?+$",
+    r"\bwhat's the status\b|\bwhat is the status\b|\bwhats the status\b|\bcase (?:status|number)\b|\bwhat (?:is|was|'s) my case\b",
 )
 _GREETING = _whole(
     r"(?:hi|hello|hey|hiya|hallo|good (?:morning|afternoon|evening|day)|morning|moin|bonjour|salut|hola|hoi|goedemorgen|goedemiddag|guten (?:tag|morgen)|howdy|yo|greetings|dear support|dear (?:team|all))(?:[ ,.!]+(?:there|all|team|everyone|bot|support|guys|again|help ?bot|folks|sir|madam|you))*(?:[ ,.!]+how are you(?: doing)?(?: today)?)?",
-    r"(?:i (?:need|have|want|got) )?(?:some |a )?(?:help|question|problem|issue)(?: please)?", r"(?:can|could) you help(?: me)?(?: please)?", r"help me(?: please)?", r"i (?:need|want|have) (?:some )?help(?: please)?", r"i have a (?:quick )?(?:question|problem|issue)", r"test(?:ing)?(?: test)?",
+    r"(?:i (?:need|have|want|got) )?(?:some |a )?(?:help|question|problem|issue)(?: please)?",
+    r"(?:can|could) you help(?: me)?(?: please)?",
+    r"help me(?: please)?",
+    r"i (?:need|want|have) (?:some )?help(?: please)?",
+    r"i have a (?:quick )?(?:question|problem|issue)",
+    r"test(?:ing)?(?: test)?",
 )
 _QUESTION = re.compile(
     r"^(?:(?:and|but|so|ok|okay|also|by the way|btw|wait|sorry|hm+|one question|question|quick question|another question|one more(?: thing| question)?)[ ,:.-]+){0,2}"
@@ -203,8 +247,34 @@ def is_will_try(folded: str) -> bool:
 
 
 # The words that requests for a person hang on: an angry typist misspells them (agnet, humen, conect).
-_KEYWORDS: Final = ("person", "human", "agent", "support", "connect", "speak", "someone", "somebody", "transfer", "manager", "please", "colleague", "technician", "employee")
-_SHORTHAND: Final = {"plz": "please", "pls": "please", "ur": "your", "u": "you", "2": "to", "wanna": "want to", "gimme": "give me", "wnat": "want", "tlak": "talk", "w": "with"}
+_KEYWORDS: Final = (
+    "person",
+    "human",
+    "agent",
+    "support",
+    "connect",
+    "speak",
+    "someone",
+    "somebody",
+    "transfer",
+    "manager",
+    "please",
+    "colleague",
+    "technician",
+    "employee",
+)
+_SHORTHAND: Final = {
+    "plz": "please",
+    "pls": "please",
+    "ur": "your",
+    "u": "you",
+    "2": "to",
+    "wanna": "want to",
+    "gimme": "give me",
+    "wnat": "want",
+    "tlak": "talk",
+    "w": "with",
+}
 
 
 @lru_cache(maxsize=4096)
@@ -214,7 +284,11 @@ def _respelt(word: str) -> str:
     if len(word) < 5 or word in _KEYWORDS:
         return word
     for keyword in _KEYWORDS:
-        if abs(len(keyword) - len(word)) <= 1 and word[0] == keyword[0] and OSA.distance(word, keyword, score_cutoff=1) <= 1:
+        if (
+            abs(len(keyword) - len(word)) <= 1
+            and word[0] == keyword[0]
+            and OSA.distance(word, keyword, score_cutoff=1) <= 1
+        ):
             return keyword
     return word
 
@@ -223,18 +297,36 @@ def _respelt(word: str) -> str:
 _WEIGHTS: Final = tuple(
     (weight, frozenset(listed.split()))
     for weight, listed in (
-        (1.0, "human humans person people agent agents colleague colleagues technician technicians employee staff manager supervisor somebody someone anyone anybody representative rep operator specialist engineer consultant boss helpdesk live guy lady man woman mensch mitarbeiter medewerker mens iemand collega humain personne conseiller persona humano agente"),
+        (
+            1.0,
+            "human humans person people agent agents colleague colleagues technician technicians employee staff manager supervisor somebody someone anyone anybody representative rep operator specialist engineer consultant boss helpdesk live guy lady man woman mensch mitarbeiter medewerker mens iemand collega humain personne conseiller persona humano agente",
+        ),
         (0.6, "support team expert lawyer management superior"),
-        (1.0, "talk speak chat talking speaking phone call ring callback transfer connect forward escalate escalation listen listens conversation takeover reach sprechen praten spreken parler hablar"),
-        (0.6, "contact contacts discuss handle handles responsible hand over pick help assist answer answers reply real actual breathing alive"),
-        (0.4, "want need get give demand require insist prefer rather like let please now asap immediately urgently today kindly instead me my us finally wish"),
+        (
+            1.0,
+            "talk speak chat talking speaking phone call ring callback transfer connect forward escalate escalation listen listens conversation takeover reach sprechen praten spreken parler hablar",
+        ),
+        (
+            0.6,
+            "contact contacts discuss handle handles responsible hand over pick help assist answer answers reply real actual breathing alive",
+        ),
+        (
+            0.4,
+            "want need get give demand require insist prefer rather like let please now asap immediately urgently today kindly instead me my us finally wish",
+        ),
         (0.8, "bot robot machine chatbot computer automated automatic ai"),
-        (0.4, "useless hopeless ridiculous fed angry unacceptable complaint complain furious tired enough frustrated frustrating stop"),
-        (-1.0, "quote quotes sync synced charge charges permission permissions role category billing autotask connectwise halopsa halo opportunity product products order orders distributor license licence template invoice report identifier email linked link match matched mapping price pricing status field import export create delete rename assign set add edit change approve approver see seen use view access"),
+        (
+            0.4,
+            "useless hopeless ridiculous fed angry unacceptable complaint complain furious tired enough frustrated frustrating stop",
+        ),
+        (
+            -1.0,
+            "quote quotes sync synced charge charges permission permissions role category billing autotask connectwise halopsa halo opportunity product products order orders distributor license licence template invoice report identifier email linked link match matched mapping price pricing status field import export create delete rename assign set add edit change approve approver see seen use view access",
+        ),
         (-0.5, "how what where when why which does is are if company user users customer account login page"),
     )
 )
-_ENOUGH: Final = 2.3
+_ENOUGH: Final = 2.5
 
 
 def is_person(folded: str) -> bool:
@@ -247,9 +339,11 @@ def is_person(folded: str) -> bool:
     if _PERSON.search(respelt):
         return True
     seen = frozenset(re.findall(r"[\w]+", respelt))
-    return len(seen) <= 30 and bool(seen & _WEIGHTS[0][1]) and sum(
-        weight * min(len(seen & listed), 2) for weight, listed in _WEIGHTS
-    ) >= _ENOUGH
+    return (
+        len(seen) <= 30
+        and bool(seen & _WEIGHTS[0][1])
+        and sum(weight * min(len(seen & listed), 2) for weight, listed in _WEIGHTS) >= _ENOUGH
+    )
 
 
 def is_cancel(folded: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 
 from helpbot.errors import Fault
 from helpbot.knowledge.article import Article
-from helpbot.knowledge.base import Example, KnowledgeBase
+from helpbot.knowledge.base import Example, KnowledgeBase, ScriptTurn
 from helpbot.knowledge.resolution import Resolution, Source
 from helpbot.knowledge.template import check_template
 
@@ -45,7 +45,9 @@ def check_knowledge(knowledge: KnowledgeBase) -> list[Fault]:
 
 
 def _line(resolution: Resolution, words: str) -> int:
-    del words  # the line of a value is known while the file is parsed; here the file's first line stands for it
+    del (
+        words
+    )  # the line of a value is known while the file is parsed; here the file's first line stands for it
     return resolution.origin.line
 
 
@@ -65,16 +67,28 @@ def _sources(resolution: Resolution, articles: Mapping[str, Article]) -> Iterato
         article = articles.get(source.article)
         if article is None:
             known = ", ".join(sorted(articles)) or "none"
-            yield Fault(path, resolution.origin.line, f"{name} cites {source}, but there is no such article", f"Use one of: {known}")
+            yield Fault(
+                path,
+                resolution.origin.line,
+                f"{name} cites {source}, but there is no such article",
+                f"Use one of: {known}",
+            )
         elif article.section(source.anchor) is None:
             near = _nearest(source.anchor, [section.anchor for section in article.sections])
-            yield Fault(path, resolution.origin.line, f"{name} cites {source}, but {source.article} has no such section", f"Did you mean #{near}")
+            yield Fault(
+                path,
+                resolution.origin.line,
+                f"{name} cites {source}, but {source.article} has no such section",
+                f"Did you mean #{near}",
+            )
 
 
 def _nearest(word: str, words: Iterable[str]) -> str:
     """The most alike of the words, by the letters they share in order of length."""
     pairs = {word[i : i + 2] for i in range(len(word) - 1)}
-    return max(words, key=lambda other: len(pairs & {other[i : i + 2] for i in range(len(other) - 1)}), default="")
+    return max(
+        words, key=lambda other: len(pairs & {other[i : i + 2] for i in range(len(other) - 1)}), default=""
+    )
 
 
 def _folded(text: str) -> str:
@@ -124,14 +138,18 @@ def _templates(resolution: Resolution) -> Iterator[Fault]:
     texts = [resolution.cause, resolution.check, *(step.text for step in resolution.steps),
              *(point.text for point in resolution.points), resolution.older.text if resolution.older else ""]  # fmt: skip
     for text in texts:
-        yield from check_template(text, resolution.origin.path, _line(resolution, text), names, sample=dict.fromkeys(names, "1"))
+        yield from check_template(
+            text, resolution.origin.path, _line(resolution, text), names, sample=dict.fromkeys(names, "1")
+        )
 
 
 def _references(resolution: Resolution, knowledge: KnowledgeBase) -> Iterator[Fault]:
     path, line = resolution.origin.path, resolution.origin.line
     for other in resolution.see_also:
         if other not in knowledge.resolutions:
-            yield Fault(path, line, f"see_also names {other}, which is no resolution", "Mend the id, or remove it")
+            yield Fault(
+                path, line, f"see_also names {other}, which is no resolution", "Mend the id, or remove it"
+            )
     for facet, values in resolution.applies_to.items():
         known = knowledge.vocabulary.facets.get(facet)
         if known is None:
@@ -164,20 +182,28 @@ def _questions(knowledge: KnowledgeBase) -> Iterator[Fault]:
         for question in resolution.questions:
             other = seen.setdefault(_folded(question), resolution.id)
             if other != resolution.id:
-                yield Fault(path, line, f'the question "{question}" stands in {other} too', "Leave it to one of the two")
+                yield Fault(
+                    path,
+                    line,
+                    f'the question "{question}" stands in {other} too',
+                    "Leave it to one of the two",
+                )
 
 
 def _examples(examples: Iterable[Example], resolutions: Mapping[str, Resolution]) -> Iterator[Fault]:
     outcomes = {"answer", "clarify", "no_answer", "escalate", "resolved", "cancelled"}
     for example in examples:
-        for place in (example, *example.turns):
+        places: tuple[Example | ScriptTurn, ...] = (example, *example.turns)
+        for place in places:
             for outcome in place.outcomes:
                 if outcome not in outcomes:
                     yield Fault("questions.jsonl", example.line, f"there is no outcome {outcome}",
                                 "Use one of: " + ", ".join(sorted(outcomes)))  # fmt: skip
             for name in place.resolutions:
                 if name not in resolutions:
-                    yield Fault("questions.jsonl", example.line, f"there is no resolution {name}", "Mend the id")
+                    yield Fault(
+                        "questions.jsonl", example.line, f"there is no resolution {name}", "Mend the id"
+                    )
 
 
 def _links(article: Article, articles: Mapping[str, Article]) -> Iterator[Fault]:
@@ -192,9 +218,19 @@ def _links(article: Article, articles: Mapping[str, Article]) -> Iterator[Fault]
                 name, _, anchor = target.partition("#")
                 other = articles.get(name.removesuffix(".md").rsplit("/", 1)[-1]) if name else article
                 if name.endswith(".md") and other is None:
-                    yield Fault(article.origin.path, section.line + offset, f"the link {target} leads nowhere", "Mend it")
+                    yield Fault(
+                        article.origin.path,
+                        section.line + offset,
+                        f"the link {target} leads nowhere",
+                        "Mend it",
+                    )
                 elif other is not None and anchor and other.section(anchor) is None:
-                    yield Fault(article.origin.path, section.line + offset, f"the link {target} names no section", "Mend the anchor")
+                    yield Fault(
+                        article.origin.path,
+                        section.line + offset,
+                        f"the link {target} names no section",
+                        "Mend the anchor",
+                    )
 
 
 def _contradictions(knowledge: KnowledgeBase) -> Iterator[Fault]:
@@ -221,7 +257,9 @@ def _contradictions(knowledge: KnowledgeBase) -> Iterator[Fault]:
         settled = {source.article for _, source in _all_sources(errors[error])}
         articles = {article.id: article for article, _, _ in places}
         loose = [article for name, article in articles.items() if name not in settled]
-        menus_by = {name: frozenset().union(*(menus for a, _, menus in places if a.id == name)) for name in articles}
+        menus_by = {
+            name: frozenset().union(*(menus for a, _, menus in places if a.id == name)) for name in articles
+        }
         for article in loose:
             for other, menus in menus_by.items():
                 if other != article.id and menus_by[article.id] != menus:

@@ -90,7 +90,10 @@ def _blocks(markdown: str) -> Iterator[tuple[str, str]]:
             yield "steps", plain(line[item.end() :].strip())
         elif table:
             if not _TABLE_RULE.match(line):
-                yield "table", plain(" — ".join(cell.strip() for cell in text.strip("|").split("|") if cell.strip()))
+                yield (
+                    "table",
+                    plain(" — ".join(cell.strip() for cell in text.strip("|").split("|") if cell.strip())),
+                )
         elif text:
             paragraph.append(plain(text))
     if paragraph:

@@ -42,17 +42,22 @@ class _Refused(Exception):
 
 def read_yaml(text: str, path: str) -> Document | Fault:
     """The document, or the one fault that makes it unreadable."""
-    from ruamel.yaml import YAML, YAMLError  # a fifth of a second to import, and wanted only when files changed
+    from ruamel.yaml import YAML  # a fifth of a second to import, and wanted only when files changed
+    from ruamel.yaml.error import YAMLError
 
     if len(text) > _LONGEST:
-        return Fault(path, 0, f"the file has {len(text):,} characters", f"Split it: at most {_LONGEST:,} are read")
+        return Fault(
+            path, 0, f"the file has {len(text):,} characters", f"Split it: at most {_LONGEST:,} are read"
+        )
     deep = _too_deep(text)
     if deep:
         return Fault(path, deep, "brackets are nested too deep", f"Nest at most {_DEEPEST} levels")
     try:
         node = YAML(typ="rt", pure=True).compose(text)
         if node is None:
-            return Fault(path, 0, "the file is empty", "Write the fields that docs/authors.md lists, or delete it")
+            return Fault(
+                path, 0, "the file is empty", "Write the fields that docs/authors.md lists, or delete it"
+            )
         lines: dict[tuple[str | int, ...], int] = {}
         return Document(_value(node, (), lines), lines)
     except _Refused as refused:
@@ -85,13 +90,15 @@ def _line_of_odd_character(text: str) -> int:
     return 0
 
 
-def _value(node: Any, place: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]) -> Tree:  # noqa: ANN401 (ruamel's nodes are untyped)
+def _value(node: Any, place: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]) -> Tree:
     line = node.start_mark.line + 1
     lines[place] = line
     if len(place) > _DEEPEST:
         raise _Refused(line, "values are nested too deep", f"Nest at most {_DEEPEST} levels")
     if node.anchor:
-        raise _Refused(line, f"the anchor &{node.anchor} is not allowed here", "Write the value out where it is used")
+        raise _Refused(
+            line, f"the anchor &{node.anchor} is not allowed here", "Write the value out where it is used"
+        )
     kind = type(node).__name__
     if node.tag and not node.tag.startswith("tag:yaml.org,2002:"):
         raise _Refused(line, f"the tag {node.tag} is not allowed here", "Remove it: values are plain text")

@@ -37,7 +37,14 @@ def slug(title: str) -> str:
 def parse_article(text: str, path: str, article_id: str) -> Article | list[Fault]:
     """An article with its sections, or everything that is wrong with the file."""
     if len(text) > _LONGEST_ARTICLE:
-        return [Fault(path, 0, f"the article has {len(text):,} characters", f"Split it: at most {_LONGEST_ARTICLE:,}")]
+        return [
+            Fault(
+                path,
+                0,
+                f"the article has {len(text):,} characters",
+                f"Split it: at most {_LONGEST_ARTICLE:,}",
+            )
+        ]
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if "\x00" in text:
         number = next((n for n, line in enumerate(lines, 1) if "\x00" in line), 0)
@@ -81,7 +88,15 @@ def _sections(
         text = "\n".join(body).strip("\n")
         if text or anchor != "top":
             found.append(
-                Section(article=article, anchor=anchor, title=heading, level=level, body=text, trail=above, line=line)
+                Section(
+                    article=article,
+                    anchor=anchor,
+                    title=heading,
+                    level=level,
+                    body=text,
+                    trail=above,
+                    line=line,
+                )
             )
 
     fence = ""
@@ -103,7 +118,12 @@ def _sections(
         anchor = given[1] if given else _unused(slug(words), anchors)
         if anchor in anchors:
             faults.append(
-                Fault(path, number, f"the anchor #{anchor} stands on line {anchors[anchor]} already", "Choose another")
+                Fault(
+                    path,
+                    number,
+                    f"the anchor #{anchor} stands on line {anchors[anchor]} already",
+                    "Choose another",
+                )
             )
         anchors[anchor] = number
         trail = [entry for entry in trail if entry[0] < level] + [(level, words)]
@@ -136,9 +156,13 @@ def parse_resolution(text: str, path: str) -> Resolution | list[Fault]:
     faults: list[Fault] = []
     stem = path.rsplit("/", 1)[-1].removesuffix(".yaml")
     if stem != model.id:
-        faults.append(Fault(path, document.line("id"), f"the id is {model.id}", f"Name the file {model.id}.yaml"))
+        faults.append(
+            Fault(path, document.line("id"), f"the id is {model.id}", f"Name the file {model.id}.yaml")
+        )
     if model.kind == "fix" and not model.steps:
-        faults.append(Fault(path, document.line("kind"), "a fix has no steps", "Add `steps`, or make it an explanation"))
+        faults.append(
+            Fault(path, document.line("kind"), "a fix has no steps", "Add `steps`, or make it an explanation")
+        )
     if faults:
         return faults
     return Resolution(
@@ -200,7 +224,9 @@ def parse_examples(text: str, path: str) -> tuple[list[Example], list[Fault]]:
             faults.append(Fault(path, number, "the line is not JSON", 'Write {"text": "…", "outcome": "…"}'))
             continue
         if not model.turns and (model.text is None or model.outcome is None):
-            faults.append(Fault(path, number, "the line has neither `text` and `outcome` nor `turns`", "Add them"))
+            faults.append(
+                Fault(path, number, "the line has neither `text` and `outcome` nor `turns`", "Add them")
+            )
             continue
         turns = tuple(
             ScriptTurn(

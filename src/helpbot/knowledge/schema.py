@@ -30,15 +30,19 @@ def _source(text: str) -> str:
     return text
 
 
-def _many(value: Any) -> Any:  # noqa: ANN401 (a raw tree)
+def _many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _blank_is_none(value: Any) -> Any:  # noqa: ANN401 (a raw tree)
+def _blank_is_none(value: Any) -> Any:
     return [] if value is None else value
 
 
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000), AfterValidator(_no_controls)]
+Words = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000),
+    AfterValidator(_no_controls),
+]
 Id = Annotated[str, StringConstraints(pattern=_SLUG, max_length=100)]
 SourceText = Annotated[str, AfterValidator(_source)]
 OneOrMore = Annotated[list[Id], BeforeValidator(_many)]

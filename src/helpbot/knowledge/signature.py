@@ -13,7 +13,22 @@ from typing import Final
 
 from helpbot.errors import Origin
 
-__all__ = ["GENERIC", "STOP", "TYPES", "BadPattern", "Message", "Signature", "compile_signature", "cut_words", "generalise", "mine_messages", "mine_signatures", "plain"]
+__all__ = [
+    "GENERIC",
+    "STOP",
+    "TYPES",
+    "BadPattern",
+    "Message",
+    "Signature",
+    "compile_signature",
+    "cut_words",
+    "generalise",
+    "mine_messages",
+    "mine_signatures",
+    "plain",
+]
+
+NOWHERE: Final = Origin("")  # of what was written in no file
 
 # What a placeholder may hold, as patterns without groups; each is bounded and cannot run away.
 TYPES: Final = {
@@ -37,15 +52,133 @@ TYPES: Final = {
 
 # Words that carry the sentence and not the fault: they may be forgotten or added when a message is typed from memory.
 STOP: Final = frozenset(
-    "a an the this that these those is are was were be been being am has have had do does did to of in on at by for from with "
-    "into as it its and or but if then so there here you your we our i my they their he she please sorry while when "
-    "which who will would should could can may must again than too very also".split()
+    [
+        "a",
+        "an",
+        "the",
+        "this",
+        "that",
+        "these",
+        "those",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "am",
+        "has",
+        "have",
+        "had",
+        "do",
+        "does",
+        "did",
+        "to",
+        "of",
+        "in",
+        "on",
+        "at",
+        "by",
+        "for",
+        "from",
+        "with",
+        "into",
+        "as",
+        "it",
+        "its",
+        "and",
+        "or",
+        "but",
+        "if",
+        "then",
+        "so",
+        "there",
+        "here",
+        "you",
+        "your",
+        "we",
+        "our",
+        "i",
+        "my",
+        "they",
+        "their",
+        "he",
+        "she",
+        "please",
+        "sorry",
+        "while",
+        "when",
+        "which",
+        "who",
+        "will",
+        "would",
+        "should",
+        "could",
+        "can",
+        "may",
+        "must",
+        "again",
+        "than",
+        "too",
+        "very",
+        "also",
+    ]
 )
 # Words that stand in any error message: alone they name none.
 GENERIC: Final = frozenset(
-    "error errors warning failed failure failing fail exception invalid value values not no unknown unexpected found missing "
-    "bad wrong problem issue type name file key argument arguments data message code status request response fatal info debug "
-    "ok true false null none undefined success see note tip fix cause symptom step".split()
+    [
+        "error",
+        "errors",
+        "warning",
+        "failed",
+        "failure",
+        "failing",
+        "fail",
+        "exception",
+        "invalid",
+        "value",
+        "values",
+        "not",
+        "no",
+        "unknown",
+        "unexpected",
+        "found",
+        "missing",
+        "bad",
+        "wrong",
+        "problem",
+        "issue",
+        "type",
+        "name",
+        "file",
+        "key",
+        "argument",
+        "arguments",
+        "data",
+        "message",
+        "code",
+        "status",
+        "request",
+        "response",
+        "fatal",
+        "info",
+        "debug",
+        "ok",
+        "true",
+        "false",
+        "null",
+        "none",
+        "undefined",
+        "success",
+        "see",
+        "note",
+        "tip",
+        "fix",
+        "cause",
+        "symptom",
+        "step",
+    ]
 )
 
 _PLAIN: Final = {
@@ -89,7 +222,7 @@ class Signature:
     parts: tuple[str, ...]
     names: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
 
 
 class BadPattern(ValueError):
@@ -104,9 +237,11 @@ class BadPattern(ValueError):
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-def compile_signature(pattern: str, *, target: str, id: str = "", origin: Origin = Origin("")) -> Signature:  # noqa: A002, B008 - the field's own name; a frozen value
+def compile_signature(pattern: str, *, target: str, id: str = "", origin: Origin = NOWHERE) -> Signature:  # noqa: A002 - the field's own name
     """Compile an author's pattern; `{name:type}` is a placeholder, `{{` and `}}` are braces. Raises BadPattern."""
-    parts, names, types = [""], [], []
+    parts = [""]
+    names: list[str] = []
+    types: list[str] = []
     place = 0
     while place < len(pattern):
         char = pattern[place]
@@ -114,14 +249,26 @@ def compile_signature(pattern: str, *, target: str, id: str = "", origin: Origin
             parts[-1] += char
             place += 2
         elif char == "}":
-            raise BadPattern(pattern, f"has a }} at column {place + 1} that closes nothing", "Write }} twice for a brace, or open a placeholder with {")
+            raise BadPattern(
+                pattern,
+                f"has a }} at column {place + 1} that closes nothing",
+                "Write }} twice for a brace, or open a placeholder with {",
+            )
         elif char == "{":
             end = pattern.find("}", place)
             if end < 0:
-                raise BadPattern(pattern, f"opens a {{ at column {place + 1} and does not close it", "Write {{ for a brace, or close the placeholder with }")
+                raise BadPattern(
+                    pattern,
+                    f"opens a {{ at column {place + 1} and does not close it",
+                    "Write {{ for a brace, or close the placeholder with }",
+                )
             name, type_ = _placeholder(pattern, pattern[place + 1 : end], names)
             if names and not parts[-1].strip():
-                raise BadPattern(pattern, f"has {{{names[-1]}}} and {{{name}}} with nothing between them", "Join them into one placeholder, or write what stands between")
+                raise BadPattern(
+                    pattern,
+                    f"has {{{names[-1]}}} and {{{name}}} with nothing between them",
+                    "Join them into one placeholder, or write what stands between",
+                )
             names.append(name)
             types.append(type_)
             parts.append("")
@@ -130,8 +277,18 @@ def compile_signature(pattern: str, *, target: str, id: str = "", origin: Origin
             parts[-1] += char
             place += 1
     if fault := _too_generic(parts):
-        raise BadPattern(pattern, fault, "Give the message as users see it, with the words that no other message has")
-    return Signature(id=id or pattern, target=target, pattern=pattern, parts=tuple(parts), names=tuple(names), types=tuple(types), origin=origin)
+        raise BadPattern(
+            pattern, fault, "Give the message as users see it, with the words that no other message has"
+        )
+    return Signature(
+        id=id or pattern,
+        target=target,
+        pattern=pattern,
+        parts=tuple(parts),
+        names=tuple(names),
+        types=tuple(types),
+        origin=origin,
+    )
 
 
 def _placeholder(pattern: str, inner: str, names: list[str]) -> tuple[str, str]:
@@ -139,9 +296,15 @@ def _placeholder(pattern: str, inner: str, names: list[str]) -> tuple[str, str]:
     name, colon, type_ = inner.partition(":")
     type_ = type_ if colon else "text"
     if not _NAME.fullmatch(name):
-        raise BadPattern(pattern, f"has the placeholder {{{inner}}} without a proper name", "Name it in small letters, digits and _, such as {category_id:int}")
+        raise BadPattern(
+            pattern,
+            f"has the placeholder {{{inner}}} without a proper name",
+            "Name it in small letters, digits and _, such as {category_id:int}",
+        )
     if type_ not in TYPES:
-        raise BadPattern(pattern, f"has the unknown type {type_!r} in {{{inner}}}", f"Use one of {', '.join(TYPES)}")
+        raise BadPattern(
+            pattern, f"has the unknown type {type_!r} in {{{inner}}}", f"Use one of {', '.join(TYPES)}"
+        )
     if name in names:
         raise BadPattern(pattern, f"names {{{name}}} twice", "Give each placeholder a name of its own")
     return name, type_
@@ -152,7 +315,11 @@ def _too_generic(parts: list[str]) -> str:
     words = [word for part in parts for word, _, _ in cut_words(part)]
     if not words:
         return "has no words of its own"
-    telling = [word for word in words if word not in STOP and word not in GENERIC and (len(word) >= 3 or word.isdigit())]
+    telling = [
+        word
+        for word in words
+        if word not in STOP and word not in GENERIC and (len(word) >= 3 or word.isdigit())
+    ]
     if telling or len([word for word in words if word not in STOP]) >= 3:
         return ""
     return "is too generic: it holds only words that any message may hold"
@@ -174,9 +341,13 @@ class Message:
 _FENCE: Final = re.compile(r"[ ]{0,3}(?:>[ ]?)?(```+|~~~+)")
 _HEADING: Final = re.compile(r"#{1,6}[ \t]+(.+)$")
 _ANCHOR: Final = re.compile(r"[ \t]*\{#[\w-]+\}[ \t]*$")
-_SPAN: Final = re.compile(r"`{1,2}([^`\n]{4,400})`{1,2}|[\"“„«]([^\"“”„»\n]{4,400})[\"”“»]|(?<![\w])[‘']([^'’\n]{8,400})[’'](?![\w])|\*\*([^*\n]{8,300})\*\*")
+_SPAN: Final = re.compile(
+    r"`{1,2}([^`\n]{4,400})`{1,2}|[\"“„«]([^\"“”„»\n]{4,400})[\"”“»]|(?<![\w])[‘']([^'’\n]{8,400})[’'](?![\w])|\*\*([^*\n]{8,300})\*\*"
+)
 _ANNOUNCED: Final = re.compile(r"\b(?:error|message|reads|says)\b[^:]{0,80}:\s*$", re.IGNORECASE)
-_FIELD: Final = re.compile(r"(?:error|message|errors|symptoms?|alert|title)[\w ]{0,20}:[ \t]*(.{4,400})$", re.IGNORECASE)
+_FIELD: Final = re.compile(
+    r"(?:error|message|errors|symptoms?|alert|title)[\w ]{0,20}:[ \t]*(.{4,400})$", re.IGNORECASE
+)
 _MESSAGE_LIKE: Final = re.compile(
     r"""\b(?:errors?|exception|fail(?:ed|s|ure)?|fatal|invalid|illegal|denied|forbidden|unauthori[sz]ed|refused|rejected|exceed(?:ed|s)|expired|
     timed[ ]out|timeout|missing|mismatch|unable|unexpected|unsupported|unavailable|unreachable|corrupt(?:ed)?|abort(?:ed)?|inactive|disabled|
@@ -189,15 +360,21 @@ _NOT_A_MESSAGE: Final = re.compile(
     r"\?\s*$|(?:\s>\s.*){1,}|^(?:how|why|what|when|where|which|who|can|should|do|does|is|are|see|note|tip|if|for|to|step)\b|^(?:https?://|/|\$ |npm |pip |git |sudo |curl )|[;{}]\s*$|^\W*[\w.-]+\([^)]*\)\W*$",
     re.IGNORECASE,
 )
-_LEAD: Final = re.compile(r"^(?:[\w&. ]{2,30}(?:errors?|sync error|issues?|problem)?:\s+|\d{1,2}[.)]\s+)(?=[\"“`A-Za-z])", re.IGNORECASE)
+_LEAD: Final = re.compile(
+    r"^(?:[\w&. ]{2,30}(?:errors?|sync error|issues?|problem)?:\s+|\d{1,2}[.)]\s+)(?=[\"“`A-Za-z])",
+    re.IGNORECASE,
+)
 
 
-def mine_signatures(text: str, *, target: str, origin: Origin = Origin("")) -> tuple[Signature, ...]:  # noqa: B008 - a frozen value
+def mine_signatures(text: str, *, target: str, origin: Origin = NOWHERE) -> tuple[Signature, ...]:
     """The signatures of all messages found in a section's Markdown; `origin.line` is where the text begins."""
-    found = {}
+    found: dict[str, Signature] = {}
     for message in mine_messages(text):
         where = Origin(origin.path, origin.line + message.line - 1 if origin.line else message.line)
-        found.setdefault(message.pattern.lower(), compile_signature(message.pattern, target=target, id=f"{target}:{message.pattern}", origin=where))
+        found.setdefault(
+            message.pattern.lower(),
+            compile_signature(message.pattern, target=target, id=f"{target}:{message.pattern}", origin=where),
+        )
     return tuple(found.values())
 
 
@@ -251,7 +428,9 @@ def _message(said: str, line: int, place: str) -> Message | None:
         return None
     words = cut_words(said)
     telling = [word for word, _, _ in words if word not in STOP and word not in GENERIC and len(word) >= 3]
-    named = re.fullmatch(r"E[A-Z]{4,14}|[A-Z]{2,10}[-_]?\d{2,8}|0x[0-9A-Fa-f]{4,8}|\w{2,60}(?:Error|Exception)", said)
+    named = re.fullmatch(
+        r"E[A-Z]{4,14}|[A-Z]{2,10}[-_]?\d{2,8}|0x[0-9A-Fa-f]{4,8}|\w{2,60}(?:Error|Exception)", said
+    )
     if not named:
         if not telling or not _MESSAGE_LIKE.search(said) or (len(telling) < 2 and len(words) < 4):
             return None
@@ -263,7 +442,9 @@ def _message(said: str, line: int, place: str) -> Message | None:
     return Message(text=said, pattern=pattern, line=line, place=place)
 
 
-_CODES: Final = r"(?:(?:error|code|status|http|errno|exit|response|sqlstate|event)\W{0,3}|\bE|\bHTTP/\d\.\d\s)"
+_CODES: Final = (
+    r"(?:(?:error|code|status|http|errno|exit|response|sqlstate|event)\W{0,3}|\bE|\bHTTP/\d\.\d\s)"
+)
 _VALUES: Final = re.compile(
     rf"""(?P<keep>{_CODES}\d{{1,6}}\b|\b[1-5]\d\d\s(?:error|bad|not|forbidden|unauthorized|internal|service|too|gateway)\b|\b[A-Za-z]+\d+\b)
     | (?P<uuid>\b[0-9a-fA-F]{{8}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{12}}\b)
@@ -295,7 +476,14 @@ def generalise(message: str) -> str:
             name = inner if _NAME.fullmatch(inner) and not re.fullmatch(r"x+|s|d", inner) else "value"
             type_ = "id" if name.endswith("id") else "text"
         counts[name] = counts.get(name, 0) + 1
-        out += [_braced(between), "{", name + (str(counts[name]) if counts[name] > 1 else ""), ":", type_, "}"]
+        out += [
+            _braced(between),
+            "{",
+            name + (str(counts[name]) if counts[name] > 1 else ""),
+            ":",
+            type_,
+            "}",
+        ]
         place = found.end()
     return "".join(out) + _braced(message[place:])
 

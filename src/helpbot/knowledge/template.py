@@ -34,7 +34,7 @@ _LOOP: Final = frozenset({"index", "first", "last"})
 class _Environment(ImmutableSandboxedEnvironment):
     """Values are looked up in mappings only: no attribute of any object can be reached."""
 
-    def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 (Jinja2's own signature)
+    def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, LoopContext) and attribute in _LOOP:
             return getattr(obj, attribute)
         if isinstance(obj, Mapping) and attribute in obj:
@@ -44,7 +44,11 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 def _environment() -> _Environment:
     made = _Environment(
-        autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
     )
     made.globals.clear()
     made.filters = {name: made.filters[name] for name in _FILTERS}
@@ -88,17 +92,27 @@ def template(source: str) -> Template:
 
 
 def check_template(
-    source: str, path: str, line: int, names: Collection[str], *, loops: bool = False, sample: Mapping[str, object] | None = None
+    source: str,
+    path: str,
+    line: int,
+    names: Collection[str],
+    *,
+    loops: bool = False,
+    sample: Mapping[str, object] | None = None,
 ) -> list[Fault]:
     """Every reason to refuse a template. `names` are those it may use; `sample` is rendered once if given."""
     if len(source) > _LONGEST:
-        return [Fault(path, line, f"the template has {len(source):,} characters", f"Keep it below {_LONGEST:,}")]
+        return [
+            Fault(path, line, f"the template has {len(source):,} characters", f"Keep it below {_LONGEST:,}")
+        ]
     if "{" not in source:
         return []
     try:
         tree = _ENVIRONMENT.parse(source)
     except TemplateSyntaxError as broken:
-        return [Fault(path, line + broken.lineno - 1, f"the template cannot be read: {broken.message}", "Mend it")]
+        return [
+            Fault(path, line + broken.lineno - 1, f"the template cannot be read: {broken.message}", "Mend it")
+        ]
     except (RecursionError, ValueError, OverflowError):
         return [Fault(path, line, "the template cannot be read", "Make it simpler")]
     faults = _refusals(tree, path, line, frozenset(names), loops=loops)
@@ -110,7 +124,9 @@ def check_template(
     return faults
 
 
-def _refusals(tree: nodes.Template, path: str, line: int, names: frozenset[str], *, loops: bool) -> list[Fault]:
+def _refusals(
+    tree: nodes.Template, path: str, line: int, names: frozenset[str], *, loops: bool
+) -> list[Fault]:
     faults: list[Fault] = []
 
     def refuse(node: nodes.Node, problem: str, remedy: str) -> None:
@@ -119,13 +135,19 @@ def _refusals(tree: nodes.Template, path: str, line: int, names: frozenset[str],
     def walk(node: nodes.Node, known: frozenset[str], depth: int) -> None:
         what = type(node).__name__
         if not isinstance(node, _ALLOWED):
-            refuse(node, f"a template may not use {what.lower()}", "Use {{ name }}, {% if %} and {% for %} only")
+            refuse(
+                node, f"a template may not use {what.lower()}", "Use {{ name }}, {% if %} and {% for %} only"
+            )
             return
         if isinstance(node, nodes.For):
             _walk_loop(node, known, depth)
             return
         if isinstance(node, nodes.Name) and node.name not in known:
-            refuse(node, f"{{{node.name}}} is not known here", "Use one of: " + (", ".join(sorted(known)) or "none"))
+            refuse(
+                node,
+                f"{{{node.name}}} is not known here",
+                "Use one of: " + (", ".join(sorted(known)) or "none"),
+            )
         elif isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
             refuse(node, f"a template may not read .{node.attr}", "Use a value's own fields")
         elif isinstance(node, nodes.Filter) and node.name not in _FILTERS:
@@ -140,7 +162,11 @@ def _refusals(tree: nodes.Template, path: str, line: int, names: frozenset[str],
             refuse(node, "a loop is not allowed here", "Write the text out")
         elif depth:
             refuse(node, "a loop within a loop is not allowed", "Use one loop")
-        elif node.recursive or not isinstance(node.target, nodes.Name) or not isinstance(node.iter, nodes.Name | nodes.Getattr):
+        elif (
+            node.recursive
+            or not isinstance(node.target, nodes.Name)
+            or not isinstance(node.iter, nodes.Name | nodes.Getattr)
+        ):
             refuse(node, "a loop must be {% for name in names %}", "Write it so")
         else:
             walk(node.iter, known, depth)
@@ -150,5 +176,3 @@ def _refusals(tree: nodes.Template, path: str, line: int, names: frozenset[str],
 
     walk(tree, names, 0)
     return faults
-
-

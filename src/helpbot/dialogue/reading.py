@@ -1,0 +1,470 @@
+"""Read what a user did as one act, given where the conversation stands.
+
+The order of the questions asked here is the order of what matters: an exact error outweighs a "no" in front of it,
+the whole message "never mind" cancels but a product of that name does not, a wish for a person is heard anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
+
+from helpbot.dialogue import details, phrases
+from helpbot.dialogue.acts import (
+    Act,
+    AddressGiven,
+    Aside,
+    Asked,
+    Cancelled,
+    Chose,
+    Corrected,
+    FollowedUp,
+    GaveDetails,
+    Greeted,
+    NewsWanted,
+    PersonWanted,
+    SaidNo,
+    SaidNone,
+    SaidNothing,
+    SaidYes,
+    Thanked,
+    WhyWanted,
+    WillTry,
+)
+from helpbot.dialogue.conversation import Conversation, Phase
+from helpbot.dialogue.events import UserChose, UserSaid, UserSubmitted
+from helpbot.dialogue.policy import Answer, decide
+from helpbot.dialogue.world import World
+from helpbot.knowledge.base import KnowledgeBase
+from helpbot.messages import Field
+from helpbot.understanding.diagnosis import Diagnosis, InputKind
+
+__all__ = ["common_words", "facet_named", "is_different", "read"]
+
+_ORDINALS: Final = (
+    (r"1|1\.|one|first|the first|#1|a", 1), (r"2|2\.|two|second|the second|#2|b", 2),
+    (r"3|3\.|three|third|the third|#3|c", 3), (r"4|4\.|four|fourth|the fourth|#4", 4),
+)  # fmt: skip
+_ORDINAL: Final = tuple(
+    (
+        re.compile(
+            rf"^(?:i (?:mean|meant|want|choose|pick|think)|it's|its|number|no\.?|nr\.?|option|choice|the|answer)?\s*(?:the )?(?:number |option )?(?:{words})(?: one| option| choice| of (?:them|these|those)| please)*$"
+        ),
+        number,
+    )
+    for words, number in _ORDINALS
+)
+_LAST: Final = re.compile(r"^(?:the )?(?:last|latter)(?: one| option)?$")
+_NEITHER: Final = re.compile(
+    r"^(?:none|neither|no|nope|not|nothing|something else|other|another|else|no one)(?: (?:of|one|these|those|them|that|the|above|two|three|fits?|apply|applies|really|else|is|it|ones?)){0,6}$"
+)
+_FEW: Final = 25  # words of a message that is an error and little else
+_HANDOVER: Final = 0.9  # the engine's confidence in a wish for a person where no phrase says so
+
+_WHERE: Final = re.compile(
+    r"\b(?:where|which (?:page|menu|screen|place|path|section|article|tab|link))\b.{0,40}\b(?:that|it|this|there|toggle|setting|page|menu|option|button|switch|mapping|checkbox|flag|screen|again|find|was)\b|^where(?: exactly| is (?:that|it|this))?$|^which (?:page|menu|article|section|one)(?: was (?:that|it))?(?: again)?$|\b(?:link|path|source) (?:to|for|of) (?:that|it|this)\b"
+)
+_TERM: Final = re.compile(
+    r"^(?:and |but |so |ok |then |then, |sorry |what about |how about |and what about )*(?:what (?:does|do|is|are|means?|would|did)|what's|meaning of|define|explain|what about|how about|and)?\s*(?:the |a |an |status |state |by |is |does |do )*[\"']?(?P<term>[\w/ &-]{2,40}?)[\"']?(?: (?:mean|means|stand for|status|then|exactly|again|stands for|tell me|do|for|here|say))*$"
+)
+_DETAIL: Final = re.compile(
+    r"^(?:and |but |so |ok |then |also |sorry )*(?:how (?:long|often|many|much|fast|soon|late)|when|why|who|what|which|is|are|does|do|can|will|must|should|after|until)\b"
+)
+_LEANS: Final = re.compile(
+    r"\b(?:it|that|this|these|those|they|them|there|then|one|ones|again|exactly|he|she|else|its|their)\b|^(?:and|but|so|also|or)\b"
+)
+_ABOUT_FACET: Final = re.compile(
+    r"^(?:and|what about|how about|same|but|for|with|on|no|not|sorry|actually|i mean|we|i|in|is it|does|oh|ah|hm|wait|also|or|it's|its|then|if|ok|okay|my mistake|correction|the same)\b|\?$|^[\w ]{1,20}$"
+)
+_DIFFERENT: Final = re.compile(
+    r"\b(?:another|different|new|other|second|next|separate|unrelated|one more|something else)\b.{0,25}\b(?:problem|issue|question|error|thing|topic|case|matter)\b|^(?:next|also|besides|by the way|btw)\b"
+)
+
+
+def read(now: Conversation, event: UserSaid | UserChose | UserSubmitted, world: World) -> Act:
+    """What the event means here. Every event means something: what fits nothing else is a question."""
+    if isinstance(event, UserChose):
+        return _choice(event.choice)
+    if isinstance(event, UserSubmitted):
+        return _form(event)
+    folded = phrases.fold(event.text)
+    if not folded and not _has_sign(event.text):
+        return SaidNothing(attachments=event.attachments)
+    if now.phase is Phase.ASKING:
+        return _while_asking(now, event, folded, world)
+    if now.phase is Phase.WITH_AGENT:
+        return _while_agent_holds(event, folded)
+    return _while_talking(now, event, folded, world)
+
+
+def _has_sign(text: str) -> bool:
+    """Whether a text without letters still says something: a thumb, a question mark."""
+    return any(
+        not character.isspace() and character.isprintable() and ord(character) > 32 for character in text
+    ) and bool(re.search(r"[^\s\u200b-\u200f\u2060-\u2069\ufeff.,;:!…-]", text))
+
+
+def _choice(choice: str) -> Act:
+    name, _, _ = choice.partition(":")
+    acts: dict[str, Act] = {
+        "solved": SaidYes(), "not_solved": SaidNo(), "person": PersonWanted(), "cancel": Cancelled(), "none": Chose(choice=""),
+        "news": NewsWanted(),
+    }  # fmt: skip
+    return acts.get(name, Chose(choice=choice))
+
+
+def _form(event: UserSubmitted) -> Act:
+    values = {name: value for name, value in event.values.items() if value.strip()}
+    return GaveDetails(
+        product=values.get(Field.PRODUCT_NAME), error=values.get(Field.ERROR_MESSAGE), note=values.get("note", ""),
+        psa=values.get("psa", ""), email=values.get("email", ""), urgency=values.get("urgency", ""),
+    )  # fmt: skip
+
+
+def _diagnose(now: Conversation, text: str, world: World) -> Diagnosis:
+    return world.diagnose(text, {"psa": now.psa} if now.psa else {})
+
+
+def _with_error(diagnosis: Diagnosis, text: str) -> Diagnosis:
+    """The diagnosis with the error as it goes into a case: all of the message where hardly anything else is said."""
+    whole = text.strip()
+    known = bool(_exact(diagnosis)) and phrases.words(whole) <= _FEW and not diagnosis.error_text
+    mostly = diagnosis.kind is InputKind.ERROR and len(diagnosis.error_text) >= 0.5 * len(whole)
+    return replace(diagnosis, error_text=whole) if known or mostly else diagnosis
+
+
+def _exact(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """The resolutions whose error stands in the text."""
+    return tuple(
+        problem.candidates[0].resolution
+        for problem in diagnosis.problems
+        if problem.candidates and problem.candidates[0].exact and problem.candidates[0].resolution
+    )
+
+
+def _while_agent_holds(event: UserSaid, folded: str) -> Act:
+    if phrases.is_solved(folded):
+        return SaidYes(text=event.text)
+    return Asked(text=event.text, diagnosis=Diagnosis(text=event.text, kind=InputKind.QUESTION, problems=()))
+
+
+def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World) -> Act:
+    text = event.text
+    plain = _diagnose(now, text, world)
+    diagnosis = _with_error(plain, text)
+    exact = _exact(diagnosis)
+    open_case = now.open_case
+    fresh = [name for name in exact if name not in now.offered]
+    if not fresh and (phrases.is_person(folded) or diagnosis.handover >= _HANDOVER):
+        return PersonWanted(text=text, error=diagnosis.error_text if diagnosis.error_text != text.strip() else "")
+    if open_case is not None:
+        act = _about_case(now, event, folded, diagnosis)
+        if act is not None:
+            return act
+    if now.phase is Phase.CLARIFYING:
+        picked = _picked(now, folded)
+        if picked is not None:
+            return picked
+    if not fresh:
+        act = _small_talk(now, text, folded, plain, world)
+        if act is not None:
+            return act
+    if now.phase is Phase.CLARIFYING and not exact and phrases.words(folded) <= 8:
+        joined = _diagnose(now, f"{now.question}\n{text}", world)
+        if _best_confidence(joined) > _best_confidence(diagnosis):
+            return Asked(text=f"{now.question}\n{text}", diagnosis=joined)
+    return Asked(text=text, diagnosis=diagnosis)
+
+
+def _best_confidence(diagnosis: Diagnosis) -> float:
+    return max(
+        (problem.candidates[0].confidence for problem in diagnosis.problems if problem.candidates),
+        default=0.0,
+    )
+
+
+def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
+    """What is not a question of its own: yes, no, thanks, never mind, a follow-up."""
+    if phrases.is_cancel(folded):
+        return Cancelled()
+    if now.phase in (Phase.PROPOSING, Phase.RESOLVED) and now.offered:
+        leaning = _follow_up(now, text, folded, diagnosis, world)
+        if leaning is not None:
+            return leaning
+    if now.phase in (Phase.PROPOSING, Phase.REFUSING, Phase.CLARIFYING, Phase.WAITING):
+        if phrases.is_solved(folded):
+            return SaidYes(text=text)
+        if phrases.is_thanks(folded):
+            return Thanked()
+        if now.phase is Phase.REFUSING and phrases.words(folded) <= 6 and re.match(r"^(?:no|nope|nah)\b", folded):
+            return SaidNo(text=text)
+        if now.phase is Phase.PROPOSING and _says_no(text, folded):
+            return SaidNo(text=text, error=_beside_no(text, diagnosis.error_text))
+        if phrases.is_will_try(folded):
+            return WillTry()
+        if phrases.is_yes(folded):
+            return SaidYes(text=text)
+    if phrases.is_thanks(folded):
+        return Thanked()
+    if phrases.is_greeting(folded):
+        return Greeted()
+    return None
+
+
+def _beside_no(text: str, error: str) -> str:
+    """The error that came with a "no": what is left without it must still say no, or the no itself was taken for one."""
+    rest = phrases.fold(text.replace(error, " ")) if error else ""
+    return error if rest and phrases.is_no(rest) else ""
+
+
+def _says_no(text: str, folded: str) -> bool:
+    """Whether it says that the answer did not help, rather than asks something in which such words occur."""
+    if not phrases.is_no(folded):
+        return False
+    if phrases.words(folded) <= 12 and not phrases.looks_like_question(text):
+        return True
+    return bool(
+        re.match(
+            r"^(?:no|nope|nah|nein|nee|that|this|it|i|we|still|same|sorry|unfortunately|did|does|tried|not|thanks|hm+|well|ok|but|wow|oh|great)\b",
+            folded,
+        )
+    ) and not phrases.looks_like_question(text)
+
+
+def _follow_up(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
+    """A question that leans on the last answer: another PSA, a term of it, where something is, how long it takes."""
+    count = phrases.words(folded)
+    if count > 14:
+        return None
+    folded = folded.rstrip("? ")
+    facet = facet_named(folded, text, world.knowledge)
+    if facet and count <= 10 and (text.rstrip().endswith("?") or _ABOUT_FACET.search(folded)):
+        mine = {
+            value
+            for name in now.offered
+            for value in world.knowledge.resolutions[name].applies_to.get("psa", ())
+            if name in world.knowledge.resolutions
+        }
+        if facet not in mine or (now.psa and facet != now.psa):
+            return FollowedUp(text=text, kind="facet", value=facet)
+    if count <= 12 and _WHERE.search(folded):
+        return FollowedUp(text=text, kind="where")
+    term = _term(now, folded, world.knowledge)
+    if term:
+        return FollowedUp(text=text, kind="term", value=term)
+    if (
+        count <= 9
+        and _DETAIL.search(folded)
+        and (_LEANS.search(folded) or count <= 4)
+        and not _own_answer(now, diagnosis, world)
+    ):
+        return FollowedUp(text=text, kind="detail")
+    return None
+
+
+def _own_answer(now: Conversation, diagnosis: Diagnosis, world: World) -> bool:
+    """Whether the text by itself is confidently about something else than the last answer."""
+    for problem in diagnosis.problems:
+        decision = decide(problem, world.policy, world.knowledge)
+        if isinstance(decision, Answer) and decision.candidate.resolution not in now.offered:
+            return True
+    return False
+
+
+def _term(now: Conversation, folded: str, knowledge: KnowledgeBase) -> str:
+    """The term of the last answer that the text asks about, as the answer writes it."""
+    match = _TERM.match(folded)
+    if match is None:
+        return ""
+    asked = match["term"].strip()
+    for name in now.offered:
+        resolution = knowledge.resolutions.get(name)
+        for point in resolution.points if resolution else ():
+            if point.term and asked and asked in (phrases.fold(point.term), *phrases.fold(point.term).split("/")):
+                return point.term
+    return ""
+
+
+def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diagnosis) -> Act | None:
+    """What a user says about a case that is open: news, corrections, solved, the same again."""
+    case = now.open_case
+    assert case is not None
+    change = details.change_of(event.text)
+    if change:
+        return Corrected(product=change.product, error=change.error)
+    given = details.labelled(event.text)
+    if given:
+        return GaveDetails(product=given.product, error=given.error)
+    if phrases.is_solved(folded):
+        return SaidYes(text=event.text)
+    address = details.email_in(event.text)
+    if address:
+        return AddressGiven(email=address)
+    if now.phase is Phase.WAITING and phrases.is_news(folded):
+        return NewsWanted()
+    same = {phrases.fold(case.error_message), phrases.fold(case.product_name), phrases.fold(now.question)}
+    if now.phase is Phase.WAITING and folded in same:
+        return GaveDetails()
+    if now.phase is Phase.WAITING and diagnosis.error_text and phrases.fold(diagnosis.error_text) in same:
+        return GaveDetails()
+    return None
+
+
+def _picked(now: Conversation, folded: str) -> Act | None:
+    """A choice made by number, by name or in words."""
+    labels = [
+        (choice, phrases.fold(choice.label))
+        for choice in now.choices
+        if choice.id.startswith(("pick:", "psa:", "distributor:"))
+    ]
+    if not labels:
+        return None
+    for pattern, number in _ORDINAL:
+        if pattern.match(folded) and number <= len(labels):
+            return Chose(choice=labels[number - 1][0].id)
+    if _LAST.match(folded):
+        return Chose(choice=labels[-1][0].id)
+    if _NEITHER.match(folded):
+        return Chose(choice="")
+    for choice, label in labels:
+        if folded == label:
+            return Chose(choice=choice.id)
+    said = set(re.findall(r"\w+", folded))
+    shared = _shared(labels)
+    ranked = sorted(
+        ((len(said & (set(re.findall(r"\w+", label)) - shared)), choice) for choice, label in labels),
+        key=lambda pair: -pair[0],
+    )
+    if phrases.words(folded) <= 12 and ranked[0][0] > 0 and (len(ranked) == 1 or ranked[0][0] > ranked[1][0]):
+        return Chose(choice=ranked[0][1].id)
+    return None
+
+
+def _shared(labels: Iterable[tuple[object, str]]) -> set[str]:
+    """The words that stand in every label, and so tell nothing."""
+    sets = [set(re.findall(r"\w+", label)) for _, label in labels]
+    common = set.intersection(*sets) if len(sets) > 1 else set()
+    return common | {
+        "the",
+        "a",
+        "an",
+        "is",
+        "in",
+        "of",
+        "to",
+        "and",
+        "or",
+        "it",
+        "one",
+        "about",
+        "with",
+        "for",
+        "not",
+        "has",
+        "no",
+    }
+
+
+def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World) -> Act:
+    text = event.text
+    if phrases.is_cancel(folded):
+        return Cancelled()
+    if phrases.is_solved(folded):
+        return SaidYes(text=text)
+    change = details.change_of(text)
+    if change:
+        return Corrected(product=change.product, error=change.error)
+    given = details.labelled(text, lone_error_label=now.product.given) or details.in_sentence(text)
+    if given:
+        return GaveDetails(product=given.product, error=given.error)
+    if phrases.is_none(folded):
+        return SaidNone(words=text.strip())
+    if phrases.is_why(folded) and phrases.words(folded) <= 14:
+        return WhyWanted()
+    diagnosis = _diagnose(now, text, world)
+    error_like = diagnosis.kind is InputKind.ERROR or bool(_exact(diagnosis))
+    if not error_like and phrases.words(folded) <= 25 and _wants_person_now(folded, diagnosis):
+        return PersonWanted(text=text)
+    if phrases.is_thanks(folded) or phrases.is_will_try(folded) or phrases.is_greeting(folded):
+        return WillTry()
+    if now.asking is Field.PRODUCT_NAME and phrases.is_yes(folded) and phrases.words(folded) <= 2:
+        return SaidNothing()
+    if phrases.looks_like_question(text) and not error_like:
+        return Aside(text=text, diagnosis=diagnosis)
+    return _value(now, text, diagnosis, world, error_like=error_like)
+
+
+def _wants_person_now(folded: str, diagnosis: Diagnosis) -> bool:
+    return phrases.is_person(folded) or diagnosis.handover >= 0.97
+
+
+def _value(now: Conversation, text: str, diagnosis: Diagnosis, world: World, *, error_like: bool) -> Act:
+    """The field's value: all of the text, unless it plainly belongs to the other field or names the value in a sentence."""
+    whole = text.strip()
+    if now.asking is Field.ERROR_MESSAGE:
+        return GaveDetails(error=whole)
+    lines = whole.split("\n")
+    if len(lines) > 1 and not error_like and not now.error.given:
+        rest = "\n".join(lines[1:]).strip()
+        if rest and _diagnose(now, rest, world).kind is InputKind.ERROR and len(lines[0]) <= 120:
+            return GaveDetails(product=lines[0].strip(), error=rest)
+    if error_like and not now.error.settled:
+        product = details.product_in(whole, common=common_words(world.knowledge))
+        return GaveDetails(product=product or None, error=diagnosis.error_text or whole)
+    if error_like and now.error.given and phrases.fold(whole) == phrases.fold(now.error.value):
+        return SaidNothing()
+    name = details.named(whole) or details.product_in(whole, common=frozenset())
+    return GaveDetails(
+        product=name if name and phrases.words(phrases.fold(whole)) <= phrases.words(phrases.fold(name)) + 12 else whole
+    )
+
+
+def facet_named(folded: str, text: str, knowledge: KnowledgeBase) -> str:
+    """The one PSA that a text names as the one meant, or nothing. `AT` and its like count in capitals only."""
+    named = _psas_in(folded, text, knowledge)
+    if len(named) == 2:  # "Autotask, not ConnectWise"
+        refused = re.search(r"\bnot (?:on |with |using |in |for )?(\w[\w ]*)$", folded)
+        if refused:
+            out = _psas_in(refused[1], refused[1], knowledge)
+            named = [psa for psa in named if psa not in out]
+    return named[0] if len(named) == 1 else ""
+
+
+def _psas_in(folded: str, text: str, knowledge: KnowledgeBase) -> list[str]:
+    found: list[str] = []
+    for psa, ways in knowledge.vocabulary.facets.get("psa", {}).items():
+        for way in ways:
+            if len(way) <= 3:
+                hit = re.search(rf"\b{re.escape(way)}\b", text) is not None
+            else:
+                hit = re.search(rf"\b{re.escape(way.lower())}\b", folded) is not None
+            if hit:
+                found.append(psa)
+                break
+    return found
+
+
+@lru_cache(maxsize=8)
+def _common(version: str, listed: tuple[str, ...]) -> frozenset[str]:
+    del version  # part of the key: other knowledge, other words
+    return frozenset(listed)
+
+
+def common_words(knowledge: KnowledgeBase) -> frozenset[str]:
+    """What is no product of the user's own: PSAs, distributors, the company's product and what the knowledge is about."""
+    vocabulary = knowledge.vocabulary
+    listed = [*vocabulary.products]
+    for ways in (
+        *vocabulary.entities.values(),
+        *(w for facet in vocabulary.facets.values() for w in facet.values()),
+    ):
+        listed += ways
+    return _common(knowledge.version, tuple(sorted({phrases.fold(word) for word in listed})))
+
+
+def is_different(text: str) -> bool:
+    """Whether the user says that this is about something else."""
+    return bool(_DIFFERENT.search(phrases.fold(text)))

@@ -1,0 +1,74 @@
+"""What a turn is judged against: the knowledge, the engine, the words to say and the operator's wishes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import TYPE_CHECKING
+
+from helpbot.knowledge.base import KnowledgeBase
+from helpbot.messages import Channel
+from helpbot.understanding.diagnosis import Diagnosis
+
+if TYPE_CHECKING:
+    from helpbot.dialogue.policy import Policy
+    from helpbot.dialogue.replies import Replies
+
+__all__ = ["Hours", "Manners", "World"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """When people are there: opening times by weekday (0 is Monday), in a time zone, except on holidays."""
+
+    zone: tzinfo
+    week: Mapping[int, tuple[time, time]]
+    holidays: frozenset[date] = frozenset()
+
+    def open_at(self, moment: datetime) -> bool:
+        """Whether people are there at that moment (an aware time)."""
+        local = moment.astimezone(self.zone)
+        times = None if local.date() in self.holidays else self.week.get(local.weekday())
+        return times is not None and times[0] <= local.time() < times[1]
+
+    def next_opening(self, moment: datetime) -> datetime | None:
+        """When people are there again, in the local time zone; None if not within a year."""
+        local = moment.astimezone(self.zone)
+        for days in range(366):
+            day = local.date() + timedelta(days=days)
+            times = None if day in self.holidays else self.week.get(day.weekday())
+            if times is None:
+                continue
+            opening = datetime.combine(day, times[0], tzinfo=self.zone)
+            if opening > local:
+                return opening
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """The operator's wishes for conversations (bot/helpbot.toml). Times are lengths of silence."""
+
+    name: str = "helpbot"  # what the bot calls itself
+    company: str = ""
+    remind_after: timedelta | None = timedelta(minutes=30)
+    end_after: timedelta = timedelta(hours=24)
+    hours: Hours | None = None  # None: somebody is always there
+    acknowledge: bool = True  # while an agent holds a conversation, say that a message was passed on
+    frequent: tuple[str, ...] = ()  # resolutions to offer in the greeting
+    ask_address: frozenset[Channel] = field(default_factory=lambda: frozenset({Channel.WIDGET}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything a turn needs besides the conversation and the event. Swapped whole when knowledge changes.
+
+    `diagnose` takes a text and the known facets ({"psa": "autotask"}).
+    """
+
+    knowledge: KnowledgeBase
+    diagnose: Callable[[str, Mapping[str, str]], Diagnosis]
+    replies: Replies
+    policy: Policy
+    manners: Manners = Manners()
