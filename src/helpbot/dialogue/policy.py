@@ -106,7 +106,8 @@ def _choices(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 def _telling_facet(candidates: Sequence[Candidate], knowledge: KnowledgeBase) -> str | None:
     """The facet in which no two candidates share a value, if there is one."""
-    resolutions = [knowledge.resolutions[c.resolution] for c in candidates if c.resolution in knowledge.resolutions]
+    names = [c.resolution for c in candidates if c.resolution is not None]
+    resolutions = [knowledge.resolutions[name] for name in names if name in knowledge.resolutions]
     if len(resolutions) != len(candidates) or len(candidates) < 2:
         return None
     for facet in knowledge.vocabulary.facets:

@@ -1,0 +1,287 @@
+"""Compile a folder of knowledge into an engine, and keep the result: the second start reads one file.
+
+The file holds the knowledge as JSON, what was learnt as plain arrays, and the index: no pickle, nothing that runs. It is
+named by the hash of the knowledge's files, the code's format and the encoder, is written whole or not at all, and is
+refused if a byte of it is not what was written; then it is made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from helpbot.errors import Origin, SnapshotError
+from helpbot.knowledge.article import Article, Chunk, Section
+from helpbot.knowledge.base import Example, KnowledgeBase, ScriptTurn
+from helpbot.knowledge.resolution import Escalate, Kind, Older, Point, Resolution, Source, Step
+from helpbot.knowledge.vocabulary import Vocabulary
+from helpbot.loading import cache_folder, content_version
+from helpbot.messages import Field
+from helpbot.retrieval.search import Searcher
+from helpbot.retrieval.snapshot import pack, unpack
+from helpbot.understanding.calibration import Logistic
+from helpbot.understanding.classifier import Kernel
+from helpbot.understanding.engine import Engine, Trained, tokenizer_of, train
+from helpbot.understanding.weigh import Judgement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from helpbot.understanding.encoder import Encoder
+
+__all__ = ["FORMAT", "Compiled", "open_engine"]
+
+FORMAT: Final = 1  # grows with every change of what is learnt or how it is written
+_MAGIC: Final = b"HELPBOTE"
+_FIRST: Final = struct.Struct("<8sIIQ32s")  # magic, format, length of the header, whole length, sha256 of the rest
+_ALIGN: Final = 64
+_KEPT: Final = 6  # files; older ones are removed, so that an author's cache does not grow for ever
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """A knowledge and the engine made from it. `warm`: it was read from the cache."""
+
+    knowledge: KnowledgeBase
+    engine: Engine
+    warm: bool
+
+
+def open_engine(
+    knowledge_dir: Path,
+    *,
+    encoder: Encoder | None = None,
+    cache: bool = True,
+    report: Callable[[str], None] | None = None,
+) -> Compiled:
+    """The knowledge of a folder with its engine; learnt anew only if a file of it has changed.
+
+    `report` is told in one line what takes time or why a stored file is not used. Raises KnowledgeError.
+    """
+    version = content_version(knowledge_dir)
+    path = cache_folder() / f"engine-{version}-{_encoder_id(encoder)}-{FORMAT}.bin"
+    if cache:
+        try:
+            return _open(path, encoder)
+        except FileNotFoundError:
+            pass
+        except (SnapshotError, OSError) as error:
+            if report:
+                report(f"{error}")
+    from helpbot.loading import load_knowledge
+
+    knowledge = load_knowledge(knowledge_dir)
+    if report:
+        report("learning from the knowledge; this takes some seconds and is kept")
+    trained = train(knowledge, encoder.encode if encoder is not None else None)
+    searcher = Searcher.build(knowledge.chunks, tokenizer_of(knowledge.vocabulary))
+    if cache and version == content_version(knowledge_dir):  # a file saved meanwhile would be stored under a wrong name
+        with suppress(OSError):  # a read-only cache costs time at the next start, nothing else
+            _save(path, _packed(knowledge, trained, searcher))
+    return Compiled(
+        knowledge=knowledge, engine=Engine(knowledge, trained, encoder=encoder, searcher=searcher), warm=False
+    )
+
+
+def _encoder_id(encoder: Encoder | None) -> str:
+    """Tells one encoder from another by what it says of one text."""
+    if encoder is None:
+        return "words"
+    vector = encoder.encode(["the same text for every encoder"])[0]
+    return hashlib.sha256(np.round(vector * 50).astype(np.int8).tobytes()).hexdigest()[:8]
+
+
+# ---- the file -------------------------------------------------------------------------------------------------------
+
+
+def _save(path: Path, pieces: list[bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".engine-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.writelines(pieces)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+    with suppress(OSError):
+        old = sorted(path.parent.glob("engine-*.bin"), key=lambda found: found.stat().st_mtime, reverse=True)
+        for file_ in old[_KEPT:]:
+            file_.unlink()
+
+
+def _packed(knowledge: KnowledgeBase, trained: Trained, searcher: Searcher) -> list[bytes]:
+    arrays: dict[str, NDArray[Any]] = {
+        name: getattr(trained, name)
+        for name in ("idf", "linear", "dual", "examples", "labels", "counts", "weights", "heard", "chunks")
+    }
+    judgement = trained.judgement
+    arrays |= {"signals": judgement.signals, "right": judgement.right.weights, "known": judgement.known.weights}
+    arrays["index"] = np.frombuffer(
+        b"".join(pack(searcher.indexes, knowledge.chunks, source=knowledge.version)), np.uint8
+    )
+    learnt = {
+        "resolutions": trained.resolutions, "texts": trained.texts, "tokens": list(trained.tokens),
+        "columns": list(trained.columns), "entities": trained.entities, "handover": trained.handover,
+        "kernel": [getattr(trained.kernel, part.name) for part in fields(trained.kernel)],
+        "biases": [judgement.right.bias, judgement.known.bias],
+    }  # fmt: skip
+    arrays["learnt"] = np.frombuffer(json.dumps(learnt, separators=(",", ":")).encode(), np.uint8)
+    arrays["knowledge"] = np.frombuffer(json.dumps(_knowledge_out(knowledge), separators=(",", ":")).encode(), np.uint8)
+    places, at = {}, 0
+    for name, array in arrays.items():
+        places[name] = [array.dtype.str, list(array.shape), at]
+        at += -(-array.nbytes // _ALIGN) * _ALIGN
+    header = json.dumps(places).encode()
+    header += b" " * (-(len(header) + _FIRST.size) % _ALIGN)
+    body = [header]
+    for array in arrays.values():
+        body.append(np.ascontiguousarray(array).tobytes())
+        body.append(b"\0" * (-len(body[-1]) % _ALIGN))
+    digest = hashlib.sha256()
+    for piece in body:
+        digest.update(piece)
+    return [_FIRST.pack(_MAGIC, FORMAT, len(header), sum(map(len, body)), digest.digest()), *body]
+
+
+def _open(path: Path, encoder: Encoder | None) -> Compiled:
+    data = path.read_bytes()
+    if len(data) < _FIRST.size or not data.startswith(_MAGIC):
+        raise SnapshotError(f"{path}: not an engine of helpbot. It will be made again.")
+    _, number, header, length, digest = _FIRST.unpack_from(data)
+    view = memoryview(data)[_FIRST.size :]
+    if number != FORMAT:
+        raise SnapshotError(f"{path}: format {number}, and this version reads format {FORMAT}. It will be made again.")
+    if length != len(view) or hashlib.sha256(view).digest() != digest:
+        raise SnapshotError(f"{path}: its content is not what was written. It will be made again.")
+    try:
+        places = json.loads(bytes(view[:header]))
+        arrays = {
+            name: np.frombuffer(view, dtype, int(np.prod(shape)), header + at).reshape(shape)
+            for name, (dtype, shape, at) in places.items()
+        }
+        knowledge = _knowledge_in(json.loads(arrays.pop("knowledge").tobytes()))
+        trained = _trained_in(json.loads(arrays.pop("learnt").tobytes()), arrays)
+        stored = unpack(arrays["index"].data)
+        searcher = Searcher(knowledge.chunks, stored.indexes, tokenizer_of(knowledge.vocabulary))
+        engine = Engine(knowledge, trained, encoder=encoder, searcher=searcher)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise SnapshotError(f"{path}: its content cannot be read ({error}). It will be made again.") from error
+    return Compiled(knowledge=knowledge, engine=engine, warm=True)
+
+
+def _trained_in(learnt: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Trained:
+    right, known = learnt["biases"]
+    return Trained(
+        resolutions=tuple(learnt["resolutions"]), kernel=Kernel(**dict(zip([p.name for p in fields(Kernel)], learnt["kernel"], strict=True))),
+        columns={name: at for at, name in enumerate(learnt["columns"])}, texts=tuple(learnt["texts"]),
+        tokens={name: at for at, name in enumerate(learnt["tokens"])}, entities=tuple(learnt["entities"]), handover=learnt["handover"],
+        judgement=Judgement(arrays["signals"], Logistic(arrays["right"], right), Logistic(arrays["known"], known)),
+        **{name: arrays[name] for name in ("idf", "linear", "dual", "examples", "labels", "counts", "weights", "heard", "chunks")},
+    )  # fmt: skip
+
+
+# ---- knowledge as JSON ----------------------------------------------------------------------------------------------
+
+
+def _knowledge_out(knowledge: KnowledgeBase) -> dict[str, Any]:
+    vocabulary = knowledge.vocabulary
+    return {
+        "version": knowledge.version,
+        "titles": dict(knowledge.titles),
+        "articles": [
+            [a.id, a.title, a.summary, a.author, a.updated, a.source, [a.origin.path, a.origin.line],
+             [[s.anchor, s.title, s.level, s.body, s.trail, s.line] for s in a.sections]]
+            for a in knowledge.articles.values()
+        ],
+        "resolutions": [
+            [r.id, r.title, r.label, r.kind.value, r.topic, _source_out(r.source), r.cause, {k: list(v) for k, v in r.applies_to.items()},
+             r.errors, r.questions, [[p.text, _source_out(p.source), p.term] for p in r.points],
+             [[s.text, _source_out(s.source), s.go] for s in r.steps], r.check,
+             [r.older.text, _source_out(r.older.source)] if r.older else None, r.see_also,
+             [r.escalate.when, [need.value for need in r.escalate.needs]] if r.escalate else None, [r.origin.path, r.origin.line]]
+            for r in knowledge.resolutions.values()
+        ],
+        "vocabulary": [vocabulary.products, {f: dict(v) for f, v in vocabulary.facets.items()}, dict(vocabulary.entities), vocabulary.synonyms],
+        "examples": [
+            [e.text, e.outcomes, e.resolutions, e.kind, e.line, [[t.user, t.outcomes, t.resolutions, t.awaiting] for t in e.turns]]
+            for e in knowledge.examples
+        ],
+        "chunks": [[c.id, c.article, c.section, c.anchor, c.title, c.text, c.kind] for c in knowledge.chunks],
+    }  # fmt: skip
+
+
+def _source_out(source: Source) -> list[str]:
+    return [source.article, source.anchor]
+
+
+def _knowledge_in(data: Mapping[str, Any]) -> KnowledgeBase:
+    products, facets, entities, synonyms = data["vocabulary"]
+    articles = [_article_in(row) for row in data["articles"]]
+    resolutions = [_resolution_in(row) for row in data["resolutions"]]
+    return KnowledgeBase(
+        articles={article.id: article for article in articles},
+        resolutions={resolution.id: resolution for resolution in resolutions},
+        vocabulary=Vocabulary(
+            products=tuple(products),
+            facets={facet: {value: tuple(ways) for value, ways in values.items()} for facet, values in facets.items()},
+            entities={entity: tuple(ways) for entity, ways in entities.items()},
+            synonyms=tuple(tuple(group) for group in synonyms),
+        ),
+        examples=tuple(
+            Example(
+                text=text, outcomes=tuple(outcomes), resolutions=tuple(names), kind=sys.intern(kind), line=line,
+                turns=tuple(
+                    ScriptTurn(user=user, outcomes=tuple(came), resolutions=tuple(about), awaiting=None if asks is None else tuple(asks))
+                    for user, came, about, asks in turns
+                ),
+            )
+            for text, outcomes, names, kind, line, turns in data["examples"]
+        ),
+        chunks=tuple(
+            Chunk(id=number, article=article, section=section, anchor=anchor, title=title, text=text, kind=kind)
+            for number, article, section, anchor, title, text, kind in data["chunks"]
+        ),
+        version=data["version"],
+        titles=data["titles"],
+    )  # fmt: skip
+
+
+def _article_in(row: list[Any]) -> Article:
+    name, title, summary, author, updated, source, origin, sections = row
+    return Article(
+        id=name, title=title, summary=summary, author=author, updated=updated, source=source, origin=Origin(*origin),
+        sections=tuple(
+            Section(article=name, anchor=anchor, title=heading, level=level, body=body, trail=tuple(trail), line=line)
+            for anchor, heading, level, body, trail, line in sections
+        ),
+    )  # fmt: skip
+
+
+def _resolution_in(row: list[Any]) -> Resolution:
+    (name, title, label, kind, topic, source, cause, applies_to, errors, questions, points, steps, check, older, see_also,
+     escalate, origin) = row  # fmt: skip
+    return Resolution(
+        id=name, title=title, label=label, kind=Kind(kind), topic=topic, source=Source(*source), cause=cause,
+        applies_to=MappingProxyType({facet: tuple(values) for facet, values in applies_to.items()}),
+        errors=tuple(errors), questions=tuple(questions),
+        points=tuple(Point(text=text, source=Source(*cited), term=term) for text, cited, term in points),
+        steps=tuple(Step(text=text, source=Source(*cited), go=go) for text, cited, go in steps),
+        check=check, older=Older(text=older[0], source=Source(*older[1])) if older else None, see_also=tuple(see_also),
+        escalate=Escalate(when=escalate[0], needs=tuple(Field(need) for need in escalate[1])) if escalate else None,
+        origin=Origin(*origin),
+    )  # fmt: skip
