@@ -6,23 +6,31 @@ command loads its own parts only.
 
 from __future__ import annotations
 
-from datetime import date, time, timedelta
+import json
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from helpbot import __version__
 from helpbot.errors import Fault, HelpbotError, KnowledgeError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from helpbot.channels.slack.settings import SlackSettings
     from helpbot.channels.web.settings import WebSettings
     from helpbot.config import BotFile, Places, Settings
     from helpbot.dialogue.policy import Policy
-    from helpbot.dialogue.world import Manners
+    from helpbot.dialogue.rehearse import Rehearsal
+    from helpbot.dialogue.replies import Replies
+    from helpbot.dialogue.world import Manners, World
     from helpbot.escalation.routing import Routing
+    from helpbot.knowledge.base import KnowledgeBase
+    from helpbot.understanding.engine import Engine
 
-__all__ = ["Checked", "check_all", "manners_of", "policy_of", "routing_of", "slack_of", "web_of"]
+__all__ = ["Checked", "Mind", "check_all", "manners_of", "open_mind", "policy_of", "routing_of", "slack_of", "web_of"]
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -140,6 +148,70 @@ def files_folder(settings: Settings) -> Path:
     if url.startswith("sqlite:///"):
         return Path(url.removeprefix("sqlite:///")).parent / "files"
     return Path("var") / "files"
+
+
+class Mind:
+    """A knowledge with its engine, and the world that conversations are held in."""
+
+    __slots__ = ("engine", "knowledge", "world")
+
+    def __init__(self, knowledge: KnowledgeBase, engine: Engine, world: World) -> None:
+        self.knowledge, self.engine, self.world = knowledge, engine, world
+
+    def rehearsal(self) -> Rehearsal:
+        """A conversation in memory: nothing is kept and nobody is told."""
+        from helpbot.dialogue.rehearse import Rehearsal
+
+        return Rehearsal(self.world, at=datetime.now(UTC))
+
+
+def open_mind(places: Places, *, words_only: bool = False, report: Callable[[str], None] | None = None) -> Mind:
+    """What answers: knowledge, engine, replies and manners of two folders.
+
+    Without the encoder's weights, or with `words_only`, words alone are compared. Raises KnowledgeError or
+    SettingError with every fault of what is read.
+    """
+    from helpbot.compiled import open_engine
+    from helpbot.config import read_bot
+    from helpbot.dialogue.world import World
+    from helpbot.loading import cache_folder
+
+    bot = read_bot(places, cache=cache_folder())
+    encoder = None
+    if not words_only:
+        from helpbot import model
+
+        encoder = model.load()
+    compiled = open_engine(places.knowledge, encoder=encoder, report=report)
+    world = World(
+        knowledge=compiled.knowledge,
+        diagnose=compiled.engine.diagnose,
+        replies=replies_of(places),
+        policy=policy_of(bot),
+        manners=manners_of(bot),
+    )
+    return Mind(compiled.knowledge, compiled.engine, world)
+
+
+def replies_of(places: Places) -> Replies:
+    """The checked templates of a bot folder; those it does not have are the shipped ones."""
+    from helpbot.config import shipped_places
+    from helpbot.dialogue.replies import Replies, check_replies
+    from helpbot.loading import cache_folder, read_replies
+
+    sources = read_replies(places.bot)
+    if not sources:
+        sources = read_replies(shipped_places().bot)
+    digest = sha256(json.dumps(sources, sort_keys=True).encode("utf-8", "replace")).hexdigest()[:24]
+    noted = cache_folder() / f"replies-{__version__}-{digest}.ok"
+    if not noted.exists():
+        grave = [fault for fault in check_replies(sources, str(places.bot / "replies")) if fault.grave]
+        if grave:
+            raise KnowledgeError(grave)
+        with suppress(OSError):
+            noted.parent.mkdir(parents=True, exist_ok=True)
+            noted.touch()
+    return Replies(sources)
 
 
 class Checked:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from rich.console import Console
 
@@ -21,6 +22,7 @@ __all__ = [
     "FAULTS_FOUND",
     "asked_bot",
     "asked_knowledge",
+    "batch",
     "console",
     "lines_of",
     "places",
@@ -127,3 +129,65 @@ def text_of(words: list[str] | None) -> str:
     if sys.stdin is None or sys.stdin.closed or (sys.stdin.isatty() and not words):
         wrong("there is no text", 'Write it in quotes: helpbot ask "TEXT"')
     return sys.stdin.buffer.read(LONGEST_LINE).decode("utf-8", "replace")
+
+
+def batch(source: str, needs: tuple[str, ...], work: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+    """Work through JSON lines: for each line its id and what `work` makes of it, or its id and what is wrong with it.
+
+    `needs` are the fields that a line must have: `text` is text, `turns` a list of texts. A line that cannot be read
+    does not stop the others. Shows progress while a person waits and the output goes elsewhere.
+    """
+    with _progress(source) as step:
+        for number, raw in enumerate(lines_of(source), 1):
+            step(len(raw))
+            if not raw.strip():
+                continue
+            line, problem = _read_line(raw, needs)
+            if problem:
+                write_json({"id": line.get("id"), "error": f"line {number}: {problem}"})
+            else:
+                write_json({"id": line.get("id"), **work(line)})
+
+
+def _read_line(raw: bytes, needs: tuple[str, ...]) -> tuple[dict[str, Any], str]:
+    """A line's object, and what is wrong with it (empty: nothing)."""
+    if len(raw) > LONGEST_LINE:
+        return {}, f"it has more than {LONGEST_LINE:,} bytes"
+    try:
+        line = json.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        return {}, "it is not UTF-8"
+    except (ValueError, RecursionError):
+        return {}, "it is not JSON"
+    if not isinstance(line, dict):
+        return {}, "it is not a JSON object"
+    id_ = line.get("id")
+    kept = line if isinstance(id_, str | int | float | None) else {**line, "id": None}
+    for name in needs:
+        value = line.get(name)
+        if name not in line:
+            return kept, f"the field `{name}` is missing"
+        if name == "turns":
+            texts = (
+                [turn.get("user") if isinstance(turn, dict) else turn for turn in value]
+                if isinstance(value, list)
+                else [None]
+            )
+            if not all(isinstance(text, str) for text in texts):
+                return kept, "`turns` is not a list of texts"
+        elif not isinstance(value, str):
+            return kept, f"`{name}` is not text"
+    return kept, ""
+
+
+@contextmanager
+def _progress(source: str) -> Iterator[Callable[[int], object]]:
+    """A bar on standard error for a file of which the output is not seen; else nothing."""
+    if source == "-" or sys.stderr is None or not sys.stderr.isatty() or tty() or not Path(source).is_file():
+        yield lambda _count: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task("answering", total=Path(source).stat().st_size)
+        yield lambda count: progress.advance(task, count)
