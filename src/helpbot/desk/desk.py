@@ -7,6 +7,7 @@ never holds the writer up, and a turn always runs on the state it is written ove
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -64,9 +65,11 @@ StepFunction = Callable[[Conversation, Event, Any], Any]
 MAX_KEY: Final = 255
 # Whoever holds a start's key is handed the conversation again, so it must not be guessable.
 MIN_START_KEY: Final = 16
+_to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 QUIET: Final = frozenset({Phase.LISTENING, Phase.RESOLVED, Phase.CLOSED})  # nothing becomes due in these
 LOOK_AGAIN: Final = timedelta(hours=1)
 TICK: Final = 200  # conversations one tick looks at
+REMEMBERED: Final = 4096  # conversations whose last state is at hand without reading it again
 
 
 def utc_now() -> datetime:
@@ -105,6 +108,9 @@ class Desk:
             codec = dialogue_codec
         self._store, self._world, self._settings = store, world, settings or DeskSettings()
         self._clock, self._ids, self._step, self._codec, self._greeting = clock, ids, step, codec, greeting
+        # The last state of conversations as this node wrote them: a guess that saves a read. A turn prepared from
+        # it is written only if the stored version is still the same, so another node's turn is never overlooked.
+        self._recent: dict[str, tuple[ConversationRecord, Conversation]] = {}
 
     # ── users ────────────────────────────────────────────────────────────
 
@@ -405,6 +411,7 @@ class Desk:
                 self._announce(guess)
                 return guess, None
             guess = None  # the key was seen, or somebody moved the conversation
+            self._recent.pop(record.id, None)
 
         def work(tx: Transaction) -> tuple[_Turn | None, Sight | None]:
             # The conversation is locked before the key is entered, always: who takes two locks takes them in one
@@ -443,9 +450,18 @@ class Desk:
         """Tell who listens, after the commit."""
         if turn is None:
             return
+        self._remember(turn)
         self._store.notices.publish(turn.record.id, turn.record.last_seq)
         if turn.deliveries:
             self._store.notices.publish(OUTBOX, 0)
+
+    def _remember(self, turn: _Turn) -> None:
+        recent = self._recent
+        recent.pop(turn.record.id, None)
+        recent[turn.record.id] = (turn.record, turn.now)
+        if len(recent) > REMEMBERED:
+            with contextlib.suppress(KeyError, RuntimeError, StopIteration):  # another thread may be as quick
+                del recent[next(iter(recent))]
 
     def _replay(self, sight: Sight, *, internal: bool) -> tuple[Message, ...]:
         if not sight.first_seq:
@@ -468,7 +484,8 @@ class Desk:
                 )
                 record = replace(self._new_record(now, inbound.thread, at), version=0)
             return record
-        record = self._store.conversation(inbound.thread)
+        known = self._recent.get(inbound.thread)
+        record = known[0] if known else self._store.conversation(inbound.thread)
         if record is None or record.channel is not inbound.channel:
             raise _unknown_conversation()
         return record
@@ -490,9 +507,12 @@ class Desk:
         )
 
     def _encode(self, now: Conversation) -> str:
-        return json.dumps(self._codec.conversation_to_json(now), ensure_ascii=False, separators=(",", ":"))
+        return _to_json(self._codec.conversation_to_json(now))
 
     def _decode(self, record: ConversationRecord) -> Conversation:
+        known = self._recent.get(record.id)
+        if known is not None and known[0] is record:
+            return known[1]
         return self._codec.conversation_from_json(json.loads(record.state))
 
     # ── what is allowed ────────────────────────────────────────────────────────────

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["SqlStore", "SqlTransaction", "micros", "moment", "sqlite_path"]
 
 T = TypeVar("T")
+_dump: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -618,10 +619,6 @@ class SqlTransaction:
     def expired(self, now: datetime, limit: int) -> list[Delivery]:
         """What waited too long."""
         return [_delivery(row) for row in self.rows(q.expired, {"now": micros(now), "limit": limit})]
-
-
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _post(message: Message, reply: str | None) -> dict[str, Any]:
