@@ -49,6 +49,8 @@ _TITLE_TIMES: Final = 2  # how often a title's words count among the text's
 _SECTION_TIMES: Final = 2
 _PIECE: Final = 4  # characters
 _MOST_PIECED: Final = 20_000  # chunks: beyond, the pieces' index would outweigh the words'
+_STOP_RARITY: Final = 0.3  # of a word that is not indexed, within a run
+_WHOLE: Final = 1.0  # how many times more the runs count where all of them are there
 _MOST_RUNS: Final = 20_000  # chunks whose runs are remembered
 PIECES: Final = "~"  # the name of the pieces' part among a hit's contributions
 MEANING: Final = "≈"  # and of the meaning's
@@ -105,8 +107,8 @@ class Weights:
 
 
 # What tells the two apart: a pasted error stands in the text word by word, a question's words in the title.
-QUESTION: Final = Weights(titles=0.5, pieces=0.15, runs=0.6, meaning=1.5)
-ERROR: Final = Weights(titles=0.2, pieces=0.15, runs=1.2, meaning=0.5)
+QUESTION: Final = Weights(titles=0.5, pieces=0.2, runs=0.6, meaning=1.5)
+ERROR: Final = Weights(titles=0.2, pieces=0.2, runs=1.2, meaning=0.5)
 
 
 def weights_for(text: str) -> Weights:
@@ -243,13 +245,12 @@ class Searcher:
             runs = {
                 f"{first} {second}": (one + two) / 2
                 for (first, one), (second, two) in pairwise(zip(exact, idf, strict=True))
-                if one or two
             }
         return _Asked(_damped(words), pieces, runs)
 
     def _rarity(self, word: str) -> float:
         tokens = self.tokenizer.words(word)
-        return self.indexes.words.idf(tokens[0]) if tokens else 0.0
+        return self.indexes.words.idf(tokens[0]) if tokens else _STOP_RARITY
 
     def _scores(
         self, asked: _Asked, weights: Weights, cosines: NDArray[np.floating] | None
@@ -281,11 +282,15 @@ class Searcher:
         if not asked.runs or not weights.runs:
             return places, scores, [_EMPTY] * len(places)
         rows: list[tuple[float, int, Mapping[str, float]]] = []
-        wanted = frozenset(asked.runs)
+        wanted, whole = frozenset(asked.runs), sum(asked.runs.values())
         for place, score in zip(places, scores, strict=True):
             shared = wanted & self._runs_of(place)
             if shared:  # in the order of the text, so that the sum is the same on every machine
-                own = {run: weights.runs * value for run, value in asked.runs.items() if run in shared}
+                own = {run: value for run, value in asked.runs.items() if run in shared}
+                # Nearly the whole text in one chunk, word by word, says more than its runs say one by one.
+                share = sum(own.values()) / whole
+                times = weights.runs * (1.0 + _WHOLE * share * share)
+                own = {run: times * value for run, value in own.items()}
                 rows.append((score + sum(own.values()), place, own))
             else:
                 rows.append((score, place, _EMPTY))
