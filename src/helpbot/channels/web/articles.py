@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Page", "render", "summary_line"]
 
-_MARKDOWN: Final = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": False}).enable(["table", "strikethrough"])
+_MARKDOWN: Final = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": False}).enable(
+    ["table", "strikethrough"]
+)
 _PATH = re.compile(r"<(strong|code)>([^<]*&gt;[^<]*)</\1>")
 _LINK = re.compile(r'<a href="(https?:[^"]*)"')
 _PAGE_LINK = re.compile(r'<a href="(?:\./)?([\w-]+)\.md(#[\w.:-]+)?"')
@@ -50,7 +52,11 @@ def _path(match: re.Match[str]) -> str:
     parts = [part.strip() for part in unescape(match[2]).split(">")]
     if not all(part[:1].isupper() and len(part) < 50 for part in parts):
         return match[0]
-    return '<span class="path">' + '<i aria-hidden="true"> › </i>'.join(f"<b>{escape(part)}</b>" for part in parts) + "</span>"
+    return (
+        '<span class="path">'
+        + '<i aria-hidden="true"> › </i>'.join(f"<b>{escape(part)}</b>" for part in parts)
+        + "</span>"
+    )
 
 
 def _html(markdown: str) -> str:

@@ -28,7 +28,9 @@ __all__ = ["API_CSP", "Gate", "client_address"]
 API_CSP: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_SECRET_PARAMETERS: Final = frozenset({"token", "access_token", "authorization", "bearer", "jwt", "identity", "api_key"})
+_SECRET_PARAMETERS: Final = frozenset(
+    {"token", "access_token", "authorization", "bearer", "jwt", "identity", "api_key"}
+)
 _IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/webp"})
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _HEADERS: Final = (
@@ -114,7 +116,9 @@ class Gate:
             if status:
                 raise  # half an answer is on its way: only closing the connection tells the client
             status = 500
-            response = problem(500, "This was not your fault. Try again, and tell us the request id if it stays.", request_id)
+            response = problem(
+                500, "This was not your fault. Try again, and tell us the request id if it stays.", request_id
+            )
             await response(scope, receive, answer)
         finally:
             self._record(scope, status, time.perf_counter() - began)
@@ -132,13 +136,22 @@ class Gate:
         """Check what can be checked before parsing, and read the body of a write. None: there is no body to read."""
         path: str = scope["path"]
         if scope["query_string"]:
-            names = {unquote_plus(pair.partition("=")[0]).lower() for pair in scope["query_string"].decode("latin-1").split("&")}
+            names = {
+                unquote_plus(pair.partition("=")[0]).lower()
+                for pair in scope["query_string"].decode("latin-1").split("&")
+            }
             if names & _SECRET_PARAMETERS:
-                raise ProblemError(400, "An address is no place for a token: it ends up in logs. Send it in the Authorization header.", kind="token-in-address")
+                raise ProblemError(
+                    400,
+                    "An address is no place for a token: it ends up in logs. Send it in the Authorization header.",
+                    kind="token-in-address",
+                )
         if path.startswith("/api/") or path == "/articles":
             wait = self.addresses.take(scope["helpbot.address"])
             if wait:
-                raise ProblemError(429, "Too many requests come from your address. Wait a moment.", kind="too-many", retry_after=wait)
+                raise ProblemError(
+                    429, "Too many requests come from your address. Wait a moment.", kind="too-many", retry_after=wait
+                )
         if scope["method"] not in _WRITES:
             return None
         upload = path.endswith("/attachments")
@@ -152,7 +165,11 @@ class Gate:
     def _check_write(headers: Mapping[bytes, bytes], body: bytes, *, upload: bool) -> None:
         kind = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
         if upload and kind not in _IMAGES:
-            raise ProblemError(415, "Only PNG, JPEG and WebP images are taken. Send one with its Content-Type.", kind="unsupported-type")
+            raise ProblemError(
+                415,
+                "Only PNG, JPEG and WebP images are taken. Send one with its Content-Type.",
+                kind="unsupported-type",
+            )
         if not upload and body and kind != "application/json":
             raise ProblemError(415, "Send JSON, with Content-Type: application/json.", kind="unsupported-type")
         if b"content-encoding" in headers:
@@ -184,7 +201,11 @@ class Gate:
                     if not message.get("more_body"):
                         return b"".join(pieces)
         except TimeoutError:
-            raise ProblemError(408, f"The body did not arrive within {self.limits.body_seconds:g} seconds. Send it again.", kind="too-slow") from None
+            raise ProblemError(
+                408,
+                f"The body did not arrive within {self.limits.body_seconds:g} seconds. Send it again.",
+                kind="too-slow",
+            ) from None
 
     def _headers(self, headers: list[tuple[bytes, bytes]], path: str, request_id: str) -> list[tuple[bytes, bytes]]:
         there = {name.lower() for name, _ in headers}
@@ -205,7 +226,13 @@ class Gate:
         if not route.endswith("/stream"):
             self.metrics.seconds.labels(route).observe(seconds)
         if log.isEnabledFor(20):
-            fields = {"request": scope["helpbot.request"], "route": route, "method": _method(scope), "status": status, "ms": round(seconds * 1000, 1)}
+            fields = {
+                "request": scope["helpbot.request"],
+                "route": route,
+                "method": _method(scope),
+                "status": status,
+                "ms": round(seconds * 1000, 1),
+            }
             log.info("request", extra={"fields": fields})
 
 

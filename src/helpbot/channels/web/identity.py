@@ -53,7 +53,9 @@ def parse_keys(text: str, setting: str = "HELPBOT_IDENTITY_KEYS") -> tuple[tuple
             try:
                 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-                raw = base64.b64decode(secret.replace("-", "+").replace("_", "/") + "=" * (-len(secret) % 4), validate=True)
+                raw = base64.b64decode(
+                    secret.replace("-", "+").replace("_", "/") + "=" * (-len(secret) % 4), validate=True
+                )
                 keys.append(IdentityKey(kid=kid, algorithm=algorithm, key=Ed25519PublicKey.from_public_bytes(raw)))
             except (ValueError, binascii.Error):
                 fault("is not an Ed25519 public key", "Give its 32 bytes in base64")
@@ -91,7 +93,9 @@ def identify(token: str, keys: Sequence[IdentityKey], now: datetime, allowed: Se
     person = {name: claims.get(name) or "" for name in ("sub", "name", "email")}
     for name, value in person.items():
         if not isinstance(value, str) or len(value) > 254 or any(ord(letter) < 32 for letter in value):
-            raise _no(f"the identity token's {name} is not short, plain text", "Send a string of at most 254 characters")
+            raise _no(
+                f"the identity token's {name} is not short, plain text", "Send a string of at most 254 characters"
+            )
     return Person(id=f"{kid}:{person['sub']}", name=person["name"], email=person["email"], verified=True)
 
 

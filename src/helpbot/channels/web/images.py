@@ -78,10 +78,16 @@ class Shelf:
     def put(self, conversation: str, name: str, data: bytes, declared: str) -> Kept:
         """Keep a picture. ProblemError 415 or 422 for what is not one."""
         if not self.open or self._root is None:
-            raise ProblemError(415, "Pictures are not taken here. Type the error message instead.", kind="attachments-off")
+            raise ProblemError(
+                415, "Pictures are not taken here. Type the error message instead.", kind="attachments-off"
+            )
         kind = sniff(data)
         if MEDIA.get(kind) != declared:
-            raise ProblemError(415, "The bytes are not the picture that the Content-Type names. Send a PNG, JPEG or WebP.", kind="unsupported-type")
+            raise ProblemError(
+                415,
+                "The bytes are not the picture that the Content-Type names. Send a PNG, JPEG or WebP.",
+                kind="unsupported-type",
+            )
         drawn = _redraw(data)
         id_ = "".join(secrets.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(26))
         folder = self._folder(conversation)
@@ -99,7 +105,12 @@ class Shelf:
         for id_ in ids:
             path = self._folder(conversation) / f"{id_}.name" if _ID.fullmatch(id_) and self._root else None
             if path is None or not path.is_file():
-                raise ProblemError(422, "An attachment is not one of this conversation. Upload it first.", kind="invalid", errors=[{"field": "attachments", "problem": "unknown"}])
+                raise ProblemError(
+                    422,
+                    "An attachment is not one of this conversation. Upload it first.",
+                    kind="invalid",
+                    errors=[{"field": "attachments", "problem": "unknown"}],
+                )
             found.append(f"{id_}/{path.read_text('utf-8')}")
         return tuple(found)
 
@@ -140,14 +151,18 @@ class Shelf:
 
 def _redraw(data: bytes) -> bytes:
     try:
-        done = subprocess.run(  # noqa: S603 - this module itself
+        done = subprocess.run(
             [sys.executable, "-I", "-m", "helpbot.channels.web.images"], input=data, capture_output=True,
             timeout=_CHILD_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         done = None
     if done is None or done.returncode != 0 or not done.stdout:
-        raise ProblemError(422, "The picture is damaged, too large or not one that can be read. Send a smaller screenshot.", kind="bad-picture")
+        raise ProblemError(
+            422,
+            "The picture is damaged, too large or not one that can be read. Send a smaller screenshot.",
+            kind="bad-picture",
+        )
     return done.stdout
 
 
@@ -174,7 +189,7 @@ def _child() -> int:
                 clean.paste(turned.convert("RGB"))
             out = io.BytesIO()
             clean.save(out, "PNG", optimize=False)
-    except Exception:  # noqa: BLE001 - whatever a hostile picture provokes, the answer is the same: no
+    except Exception:
         return 1
     sys.stdout.buffer.write(out.getvalue())
     return 0

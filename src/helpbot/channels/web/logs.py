@@ -35,4 +35,8 @@ class JsonLines(logging.Formatter):
             frames = traceback.extract_tb(record.exc_info[2])[-8:]
             line["where"] = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
         text = json.dumps(line, ensure_ascii=True, default=str)
-        return text if len(text) <= _LONGEST else json.dumps({k: line[k] for k in ("at", "level", "logger", "event")}, ensure_ascii=True)
+        return (
+            text
+            if len(text) <= _LONGEST
+            else json.dumps({k: line[k] for k in ("at", "level", "logger", "event")}, ensure_ascii=True)
+        )

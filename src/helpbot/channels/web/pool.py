@@ -31,7 +31,9 @@ class Pool:
         call = (lambda: work(*args, **kwargs)) if kwargs else None
         try:
             loop = asyncio.get_running_loop()
-            return await (loop.run_in_executor(self._threads, call) if call else loop.run_in_executor(self._threads, work, *args))  # type: ignore[arg-type] # ParamSpec's args are positional here
+            return await (
+                loop.run_in_executor(self._threads, call) if call else loop.run_in_executor(self._threads, work, *args)
+            )  # type: ignore[arg-type] # ParamSpec's args are positional here
         finally:
             self._held -= 1
 

@@ -106,9 +106,7 @@ def problem(
         headers["Allow"] = allow
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return Response(
-        json.dumps(body, ensure_ascii=True), status, headers=headers, media_type="application/problem+json"
-    )
+    return Response(json.dumps(body, ensure_ascii=True), status, headers=headers, media_type="application/problem+json")
 
 
 def refusal(request: Request, error: CallError) -> Response:

@@ -19,11 +19,15 @@ __all__ = [
 ]  # fmt: skip
 
 LONGEST_TEXT: Final = 10_000  # characters of one message
-_EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
+_EMAIL = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}"
+)
 
 Word = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z_]{1,20}$")]
 Value = Annotated[str, StringConstraints(strict=True, max_length=2000)]
-Context = Annotated[dict[Word, Value], Field(max_length=10, description="What the page knows: product, error, page, psa.")]
+Context = Annotated[
+    dict[Word, Value], Field(max_length=10, description="What the page knows: product, error, page, psa.")
+]
 
 
 class Strict(BaseModel):
@@ -35,7 +39,9 @@ class Strict(BaseModel):
 class StartIn(Strict):
     """A new conversation."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"site": "default", "context": {"page": "https://www.example.com/quotes"}}})
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"site": "default", "context": {"page": "https://www.example.com/quotes"}}}
+    )
     site: Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9-]{1,40}$")] = "default"
     context: Context = Field(default_factory=dict)
 
@@ -43,13 +49,24 @@ class StartIn(Strict):
 class MessageIn(Strict):
     """One thing the user did: exactly one of `text` (or attachments), `choice` and `form`."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"text": "Company has no external identifier", "context": {"product": "Quotes"}}})
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"text": "Company has no external identifier", "context": {"product": "Quotes"}}}
+    )
     text: Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TEXT)] | None = None
     choice: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)] | None = None
-    form: dict[Literal["product_name", "error_message", "psa", "note", "email", "urgency"], Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TEXT)]] | None = Field(
-        default=None, description="Fields of the case: product_name, error_message, and freely psa, note, email, urgency."
+    form: (
+        dict[
+            Literal["product_name", "error_message", "psa", "note", "email", "urgency"],
+            Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TEXT)],
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Fields of the case: product_name, error_message, and freely psa, note, email, urgency.",
     )
-    attachments: Annotated[list[Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9]{20,40}$")]], Field(max_length=5)] = Field(default_factory=list)
+    attachments: Annotated[
+        list[Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9]{20,40}$")]], Field(max_length=5)
+    ] = Field(default_factory=list)
     context: Context = Field(default_factory=dict)
 
     @field_validator("form")
@@ -225,7 +242,10 @@ def _part(part: object) -> dict[str, Any]:
         case Steps():
             return {"type": "steps", "steps": [{"text": s.text, "go": s.go, "source": s.source} for s in part.steps]}
         case Points():
-            return {"type": "points", "points": [{"text": p.text, "term": p.term, "source": p.source} for p in part.points]}
+            return {
+                "type": "points",
+                "points": [{"text": p.text, "term": p.term, "source": p.source} for p in part.points],
+            }
         case Code():
             return {"type": "code", "text": part.text}
         case Form():

@@ -97,10 +97,14 @@ def read_sites(path: Path) -> tuple[dict[str, Site], list[Fault]]:
     except FileNotFoundError:
         return {"default": DEFAULT_SITE}, []
     except (OSError, UnicodeDecodeError) as error:
-        return {"default": DEFAULT_SITE}, [Fault(name, 0, f"the file cannot be read ({type(error).__name__})", "Save it as UTF-8 text")]
+        return {"default": DEFAULT_SITE}, [
+            Fault(name, 0, f"the file cannot be read ({type(error).__name__})", "Save it as UTF-8 text")
+        ]
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
-        return {"default": DEFAULT_SITE}, [Fault(name, int(line[1]) if line else 0, f"this is not TOML: {error}", "Mend the line")]
+        return {"default": DEFAULT_SITE}, [
+            Fault(name, int(line[1]) if line else 0, f"this is not TOML: {error}", "Mend the line")
+        ]
     faults: list[Fault] = []
     lines = text.split("\n")
 
@@ -124,7 +128,7 @@ def read_sites(path: Path) -> tuple[dict[str, Site], list[Fault]]:
     return sites, faults
 
 
-def _site(key: str, table: Mapping[str, Any], fault: Any) -> Site | None:  # noqa: ANN401 - the collector above
+def _site(key: str, table: Mapping[str, Any], fault: Any) -> Site | None:
     for unknown in table.keys() - _KNOWN:
         fault(unknown, f"`{unknown}` of site {key} is not known", f"Use one of {', '.join(sorted(_KNOWN))}")
     wanted: dict[str, tuple[str, ...]] = {
@@ -143,8 +147,14 @@ def _site(key: str, table: Mapping[str, Any], fault: Any) -> Site | None:  # noq
             origins = value if isinstance(value, list) else [value]
             for origin in origins:
                 if not isinstance(origin, str) or not _ORIGIN.fullmatch(origin):
-                    fault(str(origin), f"`allowed` of site {key} names {origin!r}", "Write origins as https://www.example.com")
-            values["allowed"] = tuple(origin for origin in origins if isinstance(origin, str) and _ORIGIN.fullmatch(origin))
+                    fault(
+                        str(origin),
+                        f"`allowed` of site {key} names {origin!r}",
+                        "Write origins as https://www.example.com",
+                    )
+            values["allowed"] = tuple(
+                origin for origin in origins if isinstance(origin, str) and _ORIGIN.fullmatch(origin)
+            )
         elif name == "identity_keys":
             values[name] = tuple(str(each) for each in value) if isinstance(value, list) else ()
         elif name in _KNOWN:
@@ -177,7 +187,14 @@ def read_texts(folder: Path) -> tuple[dict[str, dict[str, str]], list[Fault]]:
             faults.append(Fault(path, 0, f"the text `{name}` is not known", "Remove it, or add it to en.json"))
         for name, text in found.items():
             if not isinstance(text, str) or _holes(text) != _holes(str(english.get(name, text))):
-                faults.append(Fault(path, 0, f"`{name}` has other {{places}} than in en.json", "Keep the words in braces as they are"))
+                faults.append(
+                    Fault(
+                        path,
+                        0,
+                        f"`{name}` has other {{places}} than in en.json",
+                        "Keep the words in braces as they are",
+                    )
+                )
     return texts, faults
 
 

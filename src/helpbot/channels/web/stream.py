@@ -88,7 +88,9 @@ class Live:
         """Count a stream in. CallError(TOO_MANY) beyond what one conversation or this node may hold."""
         held = self._watchers.get(watcher.conversation, set())
         if len(held) >= self._most_each or self._count >= self._most:
-            raise CallError(Code.TOO_MANY, "too many streams are open", "Close some, or poll messages instead", retry_after=15)
+            raise CallError(
+                Code.TOO_MANY, "too many streams are open", "Close some, or poll messages instead", retry_after=15
+            )
         self._watchers.setdefault(watcher.conversation, set()).add(watcher)
         self._count += 1
         self._metrics.streams.set(self._count)
@@ -135,7 +137,9 @@ class Live:
 class Stream:
     """The endpoint. Two tasks a connection: this one sends, the other notices that the client has gone."""
 
-    def __init__(self, live: Live, authorise: Callable[[Request], Any], desk: Desk, pool: Pool, metrics: Metrics) -> None:
+    def __init__(
+        self, live: Live, authorise: Callable[[Request], Any], desk: Desk, pool: Pool, metrics: Metrics
+    ) -> None:
         self._live, self._authorise, self._desk, self._pool, self._metrics = live, authorise, desk, pool, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,7 +13,7 @@ _DEEPEST: Final = 32
 _LONGEST_NUMBER: Final = 18  # digits: fits 64 bits
 
 
-def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+def read_json(body: bytes) -> Any:
     """The value of a body. ProblemError 400 for what is not JSON or is ambiguous, 422 for text no store can keep."""
     if not body.strip():
         raise ProblemError(400, "The body is empty. Send a JSON object.", kind="bad-json")
@@ -54,7 +54,9 @@ def _check_depth(text: str) -> None:
         elif letter in "[{":
             depth += 1
             if depth > _DEEPEST:
-                raise ProblemError(400, f"The body is nested deeper than {_DEEPEST} levels. Flatten it.", kind="bad-json")
+                raise ProblemError(
+                    400, f"The body is nested deeper than {_DEEPEST} levels. Flatten it.", kind="bad-json"
+                )
         elif letter in "]}":
             depth -= 1
 
@@ -85,20 +87,20 @@ def _field_fault(name: str, problem: str) -> ProblemError:
     )  # fmt: skip
 
 
-def _no_constant(name: str) -> Any:  # noqa: ANN401 - stands in for a value
+def _no_constant(name: str) -> Any:
     return _Refused(f"{name} is not JSON. Send a number")
 
 
-def _small(digits: str) -> Any:  # noqa: ANN401 - a number, or what is wrong with it
+def _small(digits: str) -> Any:
     return int(digits) if len(digits) <= _LONGEST_NUMBER else _Refused("the integer is too large. Send a smaller one")
 
 
-def _finite(digits: str) -> Any:  # noqa: ANN401 - a number, or what is wrong with it
+def _finite(digits: str) -> Any:
     value = float(digits) if len(digits) <= 40 else float("inf")
     return value if abs(value) != float("inf") else _Refused("the number is too large. Send a smaller one")
 
 
-def _check_text(value: Any, field: str) -> None:  # noqa: ANN401 - any JSON value
+def _check_text(value: Any, field: str) -> None:
     if isinstance(value, str):
         if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
             raise ProblemError(
