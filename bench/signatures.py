@@ -28,7 +28,16 @@ from helpbot.understanding.signatures import SignatureIndex
 from helpbot.understanding.unwrap import unwrap
 
 LOGGERS = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "fail", "fatal"}
-TYPES_BY_NAME = (("path", "path"), ("file", "path"), ("url", "url"), ("version", "version"), ("count", "int"), ("num", "int"), ("size", "int"), ("id", "id"))
+TYPES_BY_NAME = (
+    ("path", "path"),
+    ("file", "path"),
+    ("url", "url"),
+    ("version", "version"),
+    ("count", "int"),
+    ("num", "int"),
+    ("size", "int"),
+    ("id", "id"),
+)
 
 
 # ---- templates ------------------------------------------------------------------------------------------------------
@@ -100,7 +109,9 @@ def compiled(text: str, target: str) -> Signature | None:
         return None
     words = [word for part in signature.parts for word, _, _ in cut_words(part)]
     telling = [word for word in words if word not in STOP and len(word) > 2]
-    return signature if len(telling) >= 3 and len("".join(signature.parts)) <= 200 and len(words) <= 40 else None
+    return (
+        signature if len(telling) >= 3 and len("".join(signature.parts)) <= 200 and len(words) <= 40 else None
+    )
 
 
 def real_templates(folders: Iterable[Path]) -> list[Signature]:
@@ -122,7 +133,15 @@ def real_templates(folders: Iterable[Path]) -> list[Signature]:
 def filled_up(real: list[Signature], size: int, rng: random.Random) -> list[Signature]:
     """As many templates as asked for: real ones in a random order, then variants of them."""
     chosen = rng.sample(real, min(size, len(real)))
-    words = sorted({word for s in real for part in s.parts for word in re.findall(r"(?<![A-Za-z_])[a-z]{4,14}(?![A-Za-z_])", part) if word not in STOP})
+    words = sorted(
+        {
+            word
+            for s in real
+            for part in s.parts
+            for word in re.findall(r"(?<![A-Za-z_])[a-z]{4,14}(?![A-Za-z_])", part)
+            if word not in STOP
+        }
+    )
     seen = {s.pattern.lower() for s in chosen}
     while len(chosen) < size:
         text = re.sub(
@@ -138,18 +157,22 @@ def filled_up(real: list[Signature], size: int, rng: random.Random) -> list[Sign
 
 # ---- pastes ---------------------------------------------------------------------------------------------------------
 
-KEYS = {key: beside for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm") for key, beside in zip(row, row[1:] + row[-2], strict=True)}
+KEYS = {
+    key: beside
+    for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+    for key, beside in zip(row, row[1:] + row[-2], strict=True)
+}
 NOISE = (
     "{time} INFO  [http-{n}] GET /api/v2/{w}/{n} 200 {n}ms",
     "{time} DEBUG {w}.{w}: cache hit for {w}:{n}",
     "[{time}] worker-{n} heartbeat ok, queue={n}",
     "{time} INFO  Started {w} in {n} seconds",
-    "10.0.{n}.4 - - [{time}] \"POST /{w} HTTP/1.1\" 201 {n}",
+    '10.0.{n}.4 - - [{time}] "POST /{w} HTTP/1.1" 201 {n}',
     "{time} WARN  {w} pool at {n}% of capacity",
     "  at com.example.{w}.{W}.run({W}.java:{n})",
     "{time} kernel: [{n}.{n}] eth0: link up, 1000 Mbps",
     "{time} TRACE {w} -> {w} ({n} bytes)",
-    "level=info msg=\"{w} reloaded\" duration={n}ms",
+    'level=info msg="{w} reloaded" duration={n}ms',
     "{time} systemd[1]: Reached target {W} {W}.",
     "{time} INFO  user {w}{n} signed in from 192.168.{n}.7",
     "gc: collected {n} objects, {n} KiB, pause {n}us",
@@ -169,7 +192,12 @@ def noise(rng: random.Random) -> str:
     line = rng.choice(NOISE)
     while "{" in line:
         for mark, make in (
-            ("{time}", lambda: f"2026-0{rng.randint(1, 9)}-{rng.randint(10, 28)} {rng.randint(10, 23)}:{rng.randint(10, 59)}:{rng.randint(10, 59)}"),
+            (
+                "{time}",
+                lambda: (
+                    f"2026-0{rng.randint(1, 9)}-{rng.randint(10, 28)} {rng.randint(10, 23)}:{rng.randint(10, 59)}:{rng.randint(10, 59)}"
+                ),
+            ),
             ("{n}", lambda: str(rng.randint(1, 250))),
             ("{w}", lambda: rng.choice(NAMES)),
             ("{W}", lambda: rng.choice(NAMES).title()),
@@ -222,18 +250,36 @@ def damaged(text: str, rng: random.Random) -> str:
         if kind == "case":
             text = rng.choice((str.upper, str.lower, str.title))(text)
         elif kind == "quotes":
-            text = rng.choice(("“{}”", "'{}'", "> {}", '{{"error": "{}"}}', "<td>{}</td>", "`{}`")).replace("{{", "{").replace("}}", "}").replace("{}", text, 1)
+            text = (
+                rng.choice(("“{}”", "'{}'", "> {}", '{{"error": "{}"}}', "<td>{}</td>", "`{}`"))
+                .replace("{{", "{")
+                .replace("}}", "}")
+                .replace("{}", text, 1)
+            )
         elif kind == "wrap" and " " in text:
             width = rng.randint(24, 60)
             text = re.sub(rf"(.{{{width},}}?) ", r"\1\n", text)
         elif kind == "cut":
             keep = max(24, int(len(text) * rng.uniform(0.6, 0.9)))
             if keep < len(text):
-                text = rng.choice((text[:keep] + "…", text[:keep], text[:keep] + "...", "…" + text[-keep:], text[-keep:]))
+                text = rng.choice(
+                    (text[:keep] + "…", text[:keep], text[:keep] + "...", "…" + text[-keep:], text[-keep:])
+                )
         elif kind == "typos":
             text = mistyped(text, rng)
         elif kind == "prefix":
-            text = rng.choice(("ERROR: ", "2026-03-04 10:11:12,345 ERROR [main] ", "Error - ", "ValueError: ", "it says ")) + text
+            text = (
+                rng.choice(
+                    (
+                        "ERROR: ",
+                        "2026-03-04 10:11:12,345 ERROR [main] ",
+                        "Error - ",
+                        "ValueError: ",
+                        "it says ",
+                    )
+                )
+                + text
+            )
     return text
 
 
@@ -299,7 +345,9 @@ SHOW = 0
 def show(wrong: list[tuple[Paste, list]], by_target: dict[str, Signature]) -> None:
     for one, found in wrong[:SHOW]:
         wanted = by_target[one.target].pattern if one.target else None
-        print(f"  wanted {wanted!r}\n  got    {found[0].signature.pattern if found else None!r} {found[0].score if found else ''} {found[0].evidence if found else ''}")
+        print(
+            f"  wanted {wanted!r}\n  got    {found[0].signature.pattern if found else None!r} {found[0].score if found else ''} {found[0].evidence if found else ''}"
+        )
         print("  paste  " + repr(one.text if len(one.text) < 400 else one.text[:400]) + "\n")
 
 
@@ -332,18 +380,33 @@ def main() -> None:
     paths = sysconfig.get_paths()
     real = real_templates([Path(paths["stdlib"]), Path(paths["purelib"]), *options.folders])
     print(f"{len(real)} real templates, Python {sys.version.split()[0]}")
-    print("| templates | recall@1 | false matches | p50 ms | p99 ms | exact p50 ms | unwrap p50 ms | build s |\n|---|---|---|---|---|---|---|---|")
+    print(
+        "| templates | recall@1 | false matches | p50 ms | p99 ms | exact p50 ms | unwrap p50 ms | build s |\n|---|---|---|---|---|---|---|---|"
+    )
     for size in map(int, options.sizes.split(",")):
         rng = random.Random(options.seed)
         signatures = filled_up(real, size, rng)
-        pool = signatures if size <= len(real) else signatures[: len(real)] + rng.sample(signatures[len(real) :], min(len(real), size - len(real)))
-        pastes = [paste(rng.choice(pool), rng) for _ in range(options.pastes)] + [paste(None, rng) for _ in range(options.pastes)]
+        pool = (
+            signatures
+            if size <= len(real)
+            else signatures[: len(real)]
+            + rng.sample(signatures[len(real) :], min(len(real), size - len(real)))
+        )
+        pastes = [paste(rng.choice(pool), rng) for _ in range(options.pastes)] + [
+            paste(None, rng) for _ in range(options.pastes)
+        ]
         rng.shuffle(pastes)
         got = measure(signatures, pastes)
-        print(f"| {size:,} | {got['recall']:.3f} | {got['false']:.3f} | {got['p50']:.3f} | {got['p99']:.2f} | {got['exact']:.3f} | {got['unwrap']:.3f} | {got['build']:.1f} |", flush=True)
+        print(
+            f"| {size:,} | {got['recall']:.3f} | {got['false']:.3f} | {got['p50']:.3f} | {got['p99']:.2f} | {got['exact']:.3f} | {got['unwrap']:.3f} | {got['build']:.1f} |",
+            flush=True,
+        )
         if size <= 100:
             recall, p50 = rapidfuzz_over_all(signatures, pastes)
-            print(f"| {size:,}, RapidFuzz partial ratio over all | {recall:.3f} | .005 | {p50:.3f} | | | | |", flush=True)
+            print(
+                f"| {size:,}, RapidFuzz partial ratio over all | {recall:.3f} | .005 | {p50:.3f} | | | | |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from itertools import pairwise, takewhile
 from typing import Final
 
 import numpy as np
-from rapidfuzz.distance import OSA, LCSseq
+from rapidfuzz.distance import OSA, Indel, LCSseq
 
 from helpbot.knowledge.signature import STOP, TYPES, WORD, Signature, cut_words, plain
 from helpbot.understanding.unwrap import Unwrapped
@@ -28,7 +28,7 @@ from helpbot.understanding.unwrap import Unwrapped
 __all__ = ["SURE", "SignatureIndex", "SignatureMatch"]
 
 SURE: Final = 0.75  # from here on a match decides alone; below it is one reason among others
-LEAST: Final = 0.55  # nothing below is reported
+LEAST: Final = 0.5  # nothing below is reported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ FAULTS: Final = frozenset(
     "conflict corrupt corrupted locked aborted reset mismatch undefined required".split()
 )
 _SHORT: Final = {
-    "no": "number", "nr": "number", "num": "number", "nbr": "number", "auth": "authentication", "authn": "authentication", "cred": "credentials", "creds": "credentials",
+    "id": "identifier", "ids": "identifiers", "no": "number", "nr": "number", "num": "number", "nbr": "number", "auth": "authentication", "authn": "authentication", "cred": "credentials", "creds": "credentials",
     "config": "configuration", "conf": "configuration", "opp": "opportunity", "opps": "opportunity", "acct": "account", "org": "organization", "cust": "customer",
     "pw": "password", "pwd": "password", "msg": "message", "err": "error", "req": "request", "conn": "connection", "db": "database", "perm": "permission",
     "perms": "permissions", "cat": "category", "prod": "product", "co": "company", "cw": "connectwise", "at": "autotask", "pls": "please", "plz": "please",
@@ -81,6 +81,7 @@ _SHORT: Final = {
     "doc": "document", "env": "environment", "dest": "destination", "src": "source", "obj": "object", "param": "parameter", "params": "parameters", "arg": "argument", "args": "arguments",
 }  # fmt: skip
 # Words one letter from "not" that are words themselves.
+_DENYING: Final = frozenset(("no", "not", "cannot"))
 _NEAR_NOT: Final = frozenset("now got hot lot note net nor nod rot dot pot bot cot jot knot no non nut nit tot".split())
 _SPLIT: Final = {
     **{
@@ -103,7 +104,14 @@ class _Paste:
 
     __slots__ = ("_ids", "_lookup", "_pieces", "_places", "source", "text", "words")
 
-    def __init__(self, text: str, pieces: list[str], words: list[str], source: list[int] | None, lookup: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        text: str,
+        pieces: list[str],
+        words: list[str],
+        source: list[int] | None,
+        lookup: Mapping[str, int],
+    ) -> None:
         self.text, self.words, self.source = text, words, source
         self._pieces, self._lookup = pieces, lookup
         self._ids: list[int] | None = None
@@ -151,7 +159,9 @@ class SignatureIndex:
     that are no misspellings of anything.
     """
 
-    def __init__(self, signatures: Iterable[Signature], *, protected: Iterable[str] = (), known: Iterable[str] = ()) -> None:
+    def __init__(
+        self, signatures: Iterable[Signature], *, protected: Iterable[str] = (), known: Iterable[str] = ()
+    ) -> None:
         self.signatures = tuple(signatures)
         named = {word for text in protected for word, _, _ in cut_words(text)}
         self._entities = ENTITIES | {word for word in named if word not in STOP and len(word) > 1}
@@ -182,6 +192,8 @@ class SignatureIndex:
                     if 1 < len(letters) < len(run) and len("".join(letters)) >= 4:
                         self._joined.setdefault("".join(letters), tuple(letters))
                     coded.update(word for word in run if word not in STOP)
+        if len(self.signatures) <= _FEW:
+            self._join_neighbours(cut)
         vocabulary = self._vocabulary
         ids: list[int] = []
         gaps: list[int] = []
@@ -192,7 +204,13 @@ class SignatureIndex:
                 pending += n > 0
                 for word, _, _ in words:
                     for piece in self._split(word):
-                        if piece == "not" and ids and not pending and len(ids) > self._offsets[-1] and ids[-1] == vocabulary.get("can"):
+                        if (
+                            piece == "not"
+                            and ids
+                            and not pending
+                            and len(ids) > self._offsets[-1]
+                            and ids[-1] == vocabulary.get("can")
+                        ):
                             ids[-1] = vocabulary.setdefault("cannot", len(vocabulary))
                             continue
                         ids.append(vocabulary.setdefault(piece, len(vocabulary)))
@@ -205,9 +223,24 @@ class SignatureIndex:
         self._words = list(vocabulary)
         self._coded = {vocabulary[word] for word in coded if word in vocabulary}
 
+    def _join_neighbours(self, cut: list[list[list[tuple[str, int, int]]]]) -> None:
+        """Read "ratelimit" as "rate limit": neighbours written as one word, where that is no word itself."""
+        every = {word for parts in cut for words in parts for word, _, _ in words}
+        for parts in cut:
+            for words in parts:
+                for (one, _, _), (two, _, _) in pairwise(words):
+                    joined = one + two
+                    telling = one not in STOP and two not in STOP and min(len(one), len(two)) >= 3
+                    if telling and joined not in every and joined not in self._known:
+                        self._joined.setdefault(joined, (one, two))
+
     def _split(self, word: str) -> Sequence[str]:
         """One word as the index holds it: contractions and joined field names apart, a possessive's ending off."""
-        return _SPLIT.get(word) or self._joined.get(word) or (word.partition("'")[0],)  # "can" stays as it is
+        found = _SPLIT.get(word) or self._joined.get(word)
+        if found:
+            return found
+        stem, mark, ending = word.partition("'")
+        return (stem, "not") if mark and ending == "t" else (stem,)
 
     def _weigh(self) -> None:
         """A word's weight: small for what any sentence holds, more for what few signatures hold."""
@@ -256,14 +289,19 @@ class SignatureIndex:
         firsts = np.flatnonzero(inside)
         pair_keys = ids[firsts] * _PAIR + ids[firsts + 1] if len(firsts) else np.zeros(0, np.int64)
         self._keys, self._starts, self._who, self._where, self._votes, self._total = _postings(
-            np.concatenate([ids, pair_keys + _PAIR]), np.concatenate([owner, owner[firsts]]), np.concatenate([place, place[firsts]]), count
+            np.concatenate([ids, pair_keys + _PAIR]),
+            np.concatenate([owner, owner[firsts]]),
+            np.concatenate([place, place[firsts]]),
+            count,
         )
         # Each signature is looked up by its rarest pair, or by its rarest word where it has no two neighbours.
         rarity = np.ones(len(ids)) * np.inf
         if len(firsts):
             order = np.searchsorted(self._keys, pair_keys + _PAIR)
             rarity[firsts] = self._starts[order + 1] - self._starts[order]
-        self._anchors: dict[int, list[tuple[int, int, int]]] = {}  # signature, place of the anchor in it, its rarest word
+        self._anchors: dict[
+            int, list[tuple[int, int, int]]
+        ] = {}  # signature, place of the anchor in it, its rarest word
         id_list, rare = ids.tolist(), rarity.tolist()
         for n in range(count):
             a, b = self._offsets[n], self._offsets[n + 1]
@@ -279,7 +317,12 @@ class SignatureIndex:
             self._anchors.setdefault(key, []).append((n, best - a, rarest))
         self._firsts = frozenset(self._words[-1 - key if key < 0 else key // _PAIR] for key in self._anchors)
         self._odd = frozenset(self._joined) | frozenset(_SPLIT) | {"can"}
-        variants = [(hash(v), m) for m, word in enumerate(self._words) if 4 <= len(word) <= 24 and word.isalpha() for v in _deletions(word)]
+        variants = [
+            (hash(v), m)
+            for m, word in enumerate(self._words)
+            if 4 <= len(word) <= 24 and word.isalpha()
+            for v in _deletions(word)
+        ]
         variants.sort()
         self._near_keys = np.array([v for v, _ in variants], np.int64)
         self._near_words = np.array([m for _, m in variants], np.int32)
@@ -292,12 +335,17 @@ class SignatureIndex:
             mine, _ = self._form(n)
             keys = [a * _PAIR + b + _PAIR for a, b in pairwise(mine)] or mine
             rows = np.searchsorted(self._keys, np.array(keys))
-            row = min(rows.tolist(), key=lambda r: self._starts[r + 1] - self._starts[r] if r < len(self._keys) else 1 << 30)
+            row = min(
+                rows.tolist(),
+                key=lambda r: self._starts[r + 1] - self._starts[r] if r < len(self._keys) else 1 << 30,
+            )
             known = False
             if row < len(self._keys):
                 for other in self._who[self._starts[row] : self._starts[row + 1]].tolist()[:_COMMON]:
                     longer, _ = self._form(other)
-                    if len(longer) > len(mine) and any(longer[i : i + len(mine)] == mine for i in range(len(longer) - len(mine) + 1)):
+                    if len(longer) > len(mine) and any(
+                        longer[i : i + len(mine)] == mine for i in range(len(longer) - len(mine) + 1)
+                    ):
                         known = True
                         break
             self._contained[n] = known
@@ -361,7 +409,12 @@ class SignatureIndex:
         if not likely:
             return []
         ids, anchors, last = paste.ids, self._anchors, len(words) - 1
-        hits = [(i, key) for i in likely for key in (ids[i] * _PAIR + ids[i + 1] if i < last else -1, -1 - ids[i]) if key in anchors]
+        hits = [
+            (i, key)
+            for i in likely
+            for key in (ids[i] * _PAIR + ids[i + 1] if i < last else -1, -1 - ids[i])
+            if key in anchors
+        ]
         found: dict[int, _Found] = {}
         if not hits:
             return []
@@ -371,7 +424,10 @@ class SignatureIndex:
                 if rarest in present and n not in found and (pairs := self._literal(n, offset, i, ids)):
                     first, last = pairs[0][1], pairs[-1][1]
                     gaps = self._form(n)[1]
-                    if self._edge(paste, first, -1, False, gaps[0] > 0) != "against" and self._edge(paste, last, 1, False, gaps[-1] > 0) != "against":
+                    if (
+                        self._edge(paste, first, -1, False, gaps[0] > 0) != "against"
+                        and self._edge(paste, last, 1, False, gaps[-1] > 0) != "against"
+                    ):
                         weight = sum(self._weights[ids[p]] for _, p in pairs)
                         found[n] = _Found(n, 1.0, weight, 1.0, True, first, last, pairs, [])
         return list(found.values())
@@ -407,7 +463,14 @@ class SignatureIndex:
             while gaps[begin] == 0 and begin > 0:
                 begin -= 1
             run = mine[begin:j]
-            place = next((p for p in range(place - len(run), max(-1, place - len(run) - _REACH), -1) if ids[p : p + len(run)] == run), -1)
+            place = next(
+                (
+                    p
+                    for p in range(place - len(run), max(-1, place - len(run) - _REACH), -1)
+                    if ids[p : p + len(run)] == run
+                ),
+                -1,
+            )
             if place < 0:
                 return []
             pairs += [(begin + k, place + k) for k in range(len(run))]
@@ -476,7 +539,9 @@ class SignatureIndex:
         best = np.argsort(-worth, kind="stable")[: _TRIED * 2]
         out: list[tuple[int, int, float]] = []
         seen: set[int] = set()
-        for number, bucket, value in zip(who[best].tolist(), (keys[best] & 8191).tolist(), worth[best].tolist(), strict=True):
+        for number, bucket, value in zip(
+            who[best].tolist(), (keys[best] & 8191).tolist(), worth[best].tolist(), strict=True
+        ):
             if number not in seen:
                 seen.add(number)
                 out.append((number, (bucket << _BUCKET) - 64, value))
@@ -484,7 +549,11 @@ class SignatureIndex:
 
     def _resolve(self, paste: _Paste) -> tuple[list[int], dict[int, int]]:
         """Word ids with misspelt words read as the words they are near; and which those are, with their distance."""
-        odd = [i for i, number in enumerate(paste.ids) if number >= _NEW and 4 <= len(paste.words[i]) <= 24 and paste.words[i] not in self._known]
+        odd = [
+            i
+            for i, number in enumerate(paste.ids)
+            if number >= _NEW and 4 <= len(paste.words[i]) <= 24 and paste.words[i] not in self._known
+        ]
         if not odd:
             return paste.ids, {}
         near = self._near(list(dict.fromkeys(paste.words[i] for i in odd))[:_MOST_MISSPELT])
@@ -519,7 +588,9 @@ class SignatureIndex:
 
     # ---- judging ----------------------------------------------------------------------------------------------------
 
-    def _align(self, n: int, paste: _Paste, ids: list[int], misspelt: dict[int, int], lo: int, start: int) -> _Found | None:
+    def _align(
+        self, n: int, paste: _Paste, ids: list[int], misspelt: dict[int, int], lo: int, start: int
+    ) -> _Found | None:
         """Signature n against the paste around its votes: the heaviest chain of words in order, close together."""
         mine, gaps = self._form(n)
         hi = min(len(ids), start + len(mine) + 20 + 8 * sum(gaps))
@@ -531,7 +602,11 @@ class SignatureIndex:
         for block in LCSseq.opcodes(mine, ids[lo:hi]):
             if block.tag != "equal":
                 continue
-            for j, p in zip(range(block.src_start, block.src_end), range(lo + block.dest_start, lo + block.dest_end), strict=True):
+            for j, p in zip(
+                range(block.src_start, block.src_end),
+                range(lo + block.dest_start, lo + block.dest_end),
+                strict=True,
+            ):
                 if chain:
                     before, there = chain[-1]
                     skipped = any(gaps[before + 1 : j + 1])
@@ -544,7 +619,9 @@ class SignatureIndex:
             return None
         return self._judge(n, paste, ids, pairs, misspelt)
 
-    def _judge(self, n: int, paste: _Paste, ids: list[int], pairs: list[tuple[int, int]], misspelt: dict[int, int]) -> _Found | None:  # noqa: C901 - the rules stand in the order in which they apply
+    def _judge(
+        self, n: int, paste: _Paste, ids: list[int], pairs: list[tuple[int, int]], misspelt: dict[int, int]
+    ) -> _Found | None:  # noqa: C901 - the rules stand in the order in which they apply
         """What is missing, what stands in its place, and whether that could be said of the same fault."""
         mine, gaps = self._form(n)
         weights, words, guarded = self._weights, self._words, self._guarded
@@ -579,7 +656,9 @@ class SignatureIndex:
             strange = [p for p in between if self._telling(paste.words[p])]
             for j in missing:
                 if mine[j] in guarded and (
-                    not long or words[mine[j]] in NEGATIONS or (not free and any(self._named(ids[p], paste.words[p]) for p in between))
+                    not long
+                    or words[mine[j]] in NEGATIONS
+                    or (not free and any(self._named(ids[p], paste.words[p]) for p in between))
                 ):
                     return None
                 inner += weights[mine[j]]
@@ -588,6 +667,8 @@ class SignatureIndex:
                 if not between:
                     penalty += 0.04
                 continue
+            if strange and "\n" in paste.text[paste.place(have[a])[1] : paste.place(have[b])[0]]:
+                penalty += 0.2  # two lines that each hold some of it, not one line wrapped
             for p in strange:
                 word = paste.words[p]
                 if word in NEGATIONS:
@@ -596,16 +677,18 @@ class SignatureIndex:
                 guard = self._named(ids[p], word)
                 if replaced and guard:
                     return None
-                penalty += 0.2 if replaced or guard else 0.06
+                penalty += (0.3 if word in self._vocabulary else 0.2) if replaced or guard else 0.06
                 evidence.append(f"with “{word}”")
-        cap = 1.0
+        cap = 0.72 if any(quality[j] == _GARBLED and mine[j] in guarded for j in have) else 1.0
         lost = inner
         cut = False
         bare = 0  # ends that are missing without a sign that they were cut
         for missing, side in ((range(first_j), -1), (range(last_j + 1, len(mine)), 1)):
             at = have[first_j] if side < 0 else have[last_j]
-            gap = any(gaps[: first_j + 1]) if side < 0 else any(gaps[last_j + 1 :])
-            stump = bool(missing) and not gap and self._stump(paste, at, side, words[mine[missing[-1 if side < 0 else 0]]])
+            gap = gaps[first_j if side < 0 else last_j + 1] > 0
+            stump = (
+                bool(missing) and not gap and self._stump(paste, at, side, words[mine[missing[-1 if side < 0 else 0]]])
+            )
             edge = "cut" if stump else self._edge(paste, at, side, bool(missing), gap)
             if edge == "against":
                 return None
@@ -626,11 +709,18 @@ class SignatureIndex:
             evidence.append(f"cut short at the {'start' if side < 0 else 'end'}")
             if edge != "cut" and guards:
                 cap = 0.72
-        if bare and len(matched) < 3 and got < 0.75 * total and (cap < 1.0 or not self._only(mine, order)):
+        if (
+            bare
+            and len(matched) < 3
+            and got < 0.75 * total
+            and (cap < 1.0 or not (len(have) >= 4 or self._only(mine, order)))
+        ):
             return None
         if got < (0.3 if cut else 0.5) * total:
             return None
         if len(matched) < min(2, len(content)) and not (cut and len(have) >= 3 and self._only(mine, order)):
+            return None
+        if inner >= 0.4 and sum(quality[j] == 1.0 for j in matched) < 2:
             return None
         if len(matched) < len(content) and sum(len(words[mine[j]]) for j in have) < 10:
             return None
@@ -642,23 +732,62 @@ class SignatureIndex:
             if quality[j] < 1.0:
                 evidence.append(f"“{paste.words[have[j]]}” for “{words[mine[j]]}”")
         whole = score >= 0.9999
-        return _Found(n, score, got * score**3, got / total, whole, have[first_j], have[last_j], sorted(have.items()), evidence)
+        return _Found(
+            n,
+            score,
+            got * score**3,
+            got / total,
+            whole,
+            have[first_j],
+            have[last_j],
+            sorted(have.items()),
+            evidence,
+        )
 
-    def _fill(self, mine: list[int], gaps: list[int], paste: _Paste, have: dict[int, int], quality: dict[int, float], used: set[int]) -> None:
+    def _fill(
+        self,
+        mine: list[int],
+        gaps: list[int],
+        paste: _Paste,
+        have: dict[int, int],
+        quality: dict[int, float],
+        used: set[int],
+    ) -> None:
         """Find words missing from an alignment by likeness, between their neighbours or just beyond the ends."""
         words = self._words
         order = sorted(have)
         first, last = order[0], order[-1]
-        slots = [(range(a + 1, b), range(have[a] + 1, have[b])) for a, b in pairwise(order) if b > a + 1]
+        slots = [
+            (range(a + 1, b), range(have[a] + 1, have[b]), any(gaps[a + 1 : b + 1]))
+            for a, b in pairwise(order)
+            if b > a + 1
+        ]
         if first:
-            slots.append((range(first), range(max(0, have[first] - first - 2 - 6 * any(gaps[: first + 1])), have[first])))
+            reach = first + 2 + 6 * any(gaps[: first + 1])
+            slots.append((range(first), range(max(0, have[first] - reach), have[first]), any(gaps[1 : first + 1])))
         if last + 1 < len(mine):
             reach = have[last] + len(mine) - last + 2 + 6 * any(gaps[last + 1 :])
-            slots.append((range(last + 1, len(mine)), range(have[last] + 1, min(len(paste.words), reach))))
-        for missing, places in slots:
+            slots.append(
+                (
+                    range(last + 1, len(mine)),
+                    range(have[last] + 1, min(len(paste.words), reach)),
+                    any(gaps[last + 1 : len(mine)]),
+                )
+            )
+        for slot, places, apart in slots:
+            missing: Sequence[int] = slot
             if len(places) > 24:
                 continue
             free = [p for p in places if p not in used]
+            if free and not apart:
+                for run, there in self._together(
+                    missing, free, paste.words, mine, places.start > have[last], places.stop <= have[first]
+                ):
+                    for n, j in enumerate(run):
+                        have[j], quality[j] = there[min(n, len(there) - 1)], 0.9
+                    used.update(there)
+                    free = [p for p in free if p not in used]
+                missing = [j for j in missing if j not in have]
             for j in missing if places.start > have[first] else reversed(missing):
                 best, at = 0.0, -1
                 for p in free:
@@ -670,6 +799,38 @@ class SignatureIndex:
                     used.add(at)
                     free.remove(at)
 
+    def _together(
+        self,
+        missing: Sequence[int],
+        free: list[int],
+        words: list[str],
+        mine: list[int],
+        tail: bool,
+        head: bool,
+    ) -> list[tuple[Sequence[int], list[int]]]:
+        """Words of a signature that agree with words of the paste once the spaces are taken out ("ha sno", "manybytes")."""
+        if tail or head:
+            # Beyond an end: one word for two, or two for one, next to what matched.
+            for a, b in ((2, 1), (1, 2)):
+                if len(missing) >= a and len(free) >= b:
+                    js, ps = (missing[:a], free[:b]) if tail else (missing[-a:], free[-b:])
+                    if self._alike(js, ps, words, mine):
+                        return [(js, ps)]
+            return []
+        return (
+            [(missing, free)]
+            if len(missing) + len(free) > 2 and len(free) <= 6 and self._alike(missing, free, words, mine)
+            else []
+        )
+
+    def _alike(self, js: Sequence[int], ps: Sequence[int], words: list[str], mine: list[int]) -> bool:
+        ours, theirs = "".join(self._words[mine[j]] for j in js), "".join(words[p] for p in ps)
+        if min(len(ours), len(theirs)) < 5 or abs(len(ours) - len(theirs)) > 2:
+            return False
+        return OSA.distance(ours, theirs) <= (1 if len(ours) < 9 else 2) and not any(
+            _opposite(self._words[mine[j]], words[p]) for j in js for p in ps
+        )
+
     def _likeness(self, word: str, said: str) -> float:
         """How well a word of the paste stands for a word of a signature: 0 where it must not."""
         if word == said:
@@ -678,10 +839,16 @@ class SignatureIndex:
             return 0.9
         if abs(len(word) - len(said)) > 3 and not word.startswith(said):
             return 0.0
-        if said in self._known or not word[0].isalpha() or not said[0].isalpha():
+        if (said in self._known and said not in _DENYING) or not word[0].isalpha() or not said[0].isalpha():
             return 0.0
         if word in NEGATIONS:
-            return 0.8 if word == "not" and said not in _NEAR_NOT and len(said) >= 2 and OSA.distance(said, word) == 1 else 0.0
+            if said in _DENYING and word in _DENYING:
+                return 0.85
+            return (
+                0.8
+                if word == "not" and said not in _NEAR_NOT and len(said) >= 2 and OSA.distance(said, word) == 1
+                else 0.0
+            )
         if len(said) >= 4 and len(word) > len(said) and word.startswith(said):
             return 0.85
         # Its place is known here, so more letters may be wrong than where it might be any word.
@@ -689,11 +856,27 @@ class SignatureIndex:
         allowed = max(_allowed(said, word), 0 if length < 6 else 2 if length < 10 else 3)
         if len(word) == 3 and len(said) >= 3 and said not in self._vocabulary:
             allowed = 0 if word in self._entities else 1
-        return 0.9 if _distance(said, word) <= allowed else 0.0
+        distance = _distance(said, word)
+        if distance <= allowed:
+            return 0.9
+        # Mistyped beyond that, it is still no other word: nobody knows it, and most of its letters agree.
+        garbled = (
+            length >= 4
+            and distance < 90
+            and said not in self._vocabulary
+            and Indel.normalized_similarity(said, word) >= 0.62
+        )
+        return _GARBLED if garbled else 0.0
 
     def _named(self, number: int, word: str) -> bool:
         """Whether a word of the paste is one that messages are told apart by."""
-        return number in self._guarded or word in self._entities or word in NEGATIONS or word in FAULTS or word[0].isdigit()
+        return (
+            number in self._guarded
+            or word in self._entities
+            or word in NEGATIONS
+            or word in FAULTS
+            or word[0].isdigit()
+        )
 
     def _stump(self, paste: _Paste, at: int, side: int, word: str) -> bool:
         """Whether what stands beside a match, at an end of its line, is what a cut left of the next word."""
@@ -701,6 +884,8 @@ class SignatureIndex:
         if not 0 <= other < len(paste.words) or len(paste.words[other]) >= len(word):
             return False
         said, (start, end) = paste.words[other], paste.place(other)
+        if _opposite(said, word):
+            return False
         if side < 0:
             beyond = paste.text[max(0, start - 3) : start].rstrip(" ")
             return word.endswith(said) and (not beyond or beyond[-1] in _ENDS)
@@ -719,7 +904,10 @@ class SignatureIndex:
                 continue
             row = int(np.searchsorted(self._keys, mine[a] * _PAIR + mine[b] + _PAIR))
             if row < len(self._keys) and self._keys[row] == mine[a] * _PAIR + mine[b] + _PAIR:
-                targets = {self.signatures[n].target for n in self._who[self._starts[row] : self._starts[row + 1]].tolist()[:20]}
+                targets = {
+                    self.signatures[n].target
+                    for n in self._who[self._starts[row] : self._starts[row + 1]].tolist()[:20]
+                }
                 if len(targets) == 1:
                     target = targets
         return target is not None
@@ -730,7 +918,11 @@ class SignatureIndex:
         text, words = paste.text, paste.words
         if not gap:
             stuck = text[max(0, start - 2) : start][::-1] if side < 0 else text[end : end + 2]
-            if stuck and (stuck[0].isalnum() or (len(stuck) == 2 and stuck[0] == "_" and stuck[1].isalnum())) and not self._inside(paste, at, side):
+            if (
+                stuck
+                and (stuck[0].isalnum() or (len(stuck) == 2 and stuck[0] == "_" and stuck[1].isalnum()))
+                and not self._inside(paste, at, side)
+            ):
                 return "against"  # TaxCompany and tax_company are not Company
         other = at + side
         near: str | None = None
@@ -778,6 +970,8 @@ class SignatureIndex:
 
 _LOSS: Final = {"cut": 0.25, "edge": 0.6, "open": 0.85}  # how much of a missing end counts, by how it ends
 _ENDS: Final = "\n…\"'`<>{}[]|.,:-"
+_FEW: Final = 5_000  # signatures up to which neighbouring words are also known written as one
+_GARBLED: Final = 0.7  # the quality of a word hardly recognised: with one of these a match is never sure
 _REACH: Final = 40  # words that one placeholder may hold
 _TRIED: Final = 16  # candidates aligned
 _WORTH: Final = 0.45  # a candidate with fewer votes than this share of a match's is not aligned
@@ -822,7 +1016,14 @@ def _postings(features: np.ndarray, owners: np.ndarray, places: np.ndarray, coun
     starts = np.concatenate([[0], np.cumsum(kept[present])])
     votes = np.log1p(max(1, count) / counts[present]).astype(np.float32)
     total = np.bincount(owners[keep], weights=np.log1p(max(1, count) / often[keep]), minlength=count)
-    return keys[present], starts, owners[keep].astype(np.int32), places[keep].astype(np.int16), votes, np.maximum(total, 1e-9)
+    return (
+        keys[present],
+        starts,
+        owners[keep].astype(np.int32),
+        places[keep].astype(np.int16),
+        votes,
+        np.maximum(total, 1e-9),
+    )
 
 
 _COMMON: Final = 300  # features of more signatures than this do not vote, unless a signature has no rarer
@@ -867,7 +1068,9 @@ def _typed(type_: str) -> re.Pattern[str]:
     return re.compile(TYPES[type_])
 
 
-def _captures(signature: Signature, gaps: list[int], pairs: list[tuple[int, int]], paste: _Paste) -> tuple[dict[str, str], int, int]:
+def _captures(
+    signature: Signature, gaps: list[int], pairs: list[tuple[int, int]], paste: _Paste
+) -> tuple[dict[str, str], int, int]:
     """What stands where the placeholders are, and the span of the whole in the peeled text."""
     have = dict(pairs)
     text = paste.text
@@ -899,7 +1102,9 @@ _MARKS_AFTER: Final = " \t\n\r\"'`)]}>:;,.*|-"
 
 def _within(names: Sequence[str], types: Sequence[str], between: str) -> dict[str, str]:
     """The values between two words: one takes all of it, several share it by their types."""
-    inner = between.lstrip(_MARKS_BEFORE if types[0] not in ("int", "number", "path") else " \t\n\r\"'`([{<:;,=").rstrip(_MARKS_AFTER)
+    inner = between.lstrip(
+        _MARKS_BEFORE if types[0] not in ("int", "number", "path") else " \t\n\r\"'`([{<:;,="
+    ).rstrip(_MARKS_AFTER)
     out: dict[str, str] = {}
     if len(names) == 1:
         exact = _typed(types[0]).fullmatch(inner) or (_typed(types[0]).search(between) if types[0] != "text" else None)
@@ -927,7 +1132,11 @@ def _after(names: Sequence[str], types: Sequence[str], text: str, place: int, ca
         lead = _MARKS_BEFORE if type_ not in ("quoted", "path", "int", "number") else " \t:=,"
         while begin < stop and text[begin] in lead:
             begin += 1
-        found = _typed(type_).match(text, begin, stop) if type_ != "text" else re.compile(r"[^\n\"<>|{}]{1,300}").match(text, begin, stop)
+        found = (
+            _typed(type_).match(text, begin, stop)
+            if type_ != "text"
+            else re.compile(r"[^\n\"<>|{}]{1,300}").match(text, begin, stop)
+        )
         if not found and type_ not in ("text", "word", "quoted"):
             found = _typed(type_).search(text, place, min(stop, place + 12))
         if not found:

@@ -10,6 +10,7 @@ import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
 from html import unescape
+from itertools import islice, pairwise
 from typing import Final, Literal
 
 __all__ = ["LIMIT", "Kind", "Segment", "Unwrapped", "unwrap"]
@@ -130,7 +131,9 @@ _WRAPPED: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _NEEDS_PEELING: Final = re.compile(rf"[<&\\\x1b{_MARKS}{_INVISIBLE}]|\[[0-9;]{{1,12}}m")
-_INLINE: Final = frozenset("a abbr b big cite code del dfn em font i ins kbd mark q s samp small span strong sub sup tt u var".split())
+_INLINE: Final = frozenset(
+    "a abbr b big cite code del dfn em font i ins kbd mark q s samp small span strong sub sup tt u var".split()
+)
 _CELL: Final = frozenset(("td", "th"))
 _ATTRIBUTE: Final = re.compile(r"""\b(?:message|error|reason|title|alt|detail)\s{0,9}=\s{0,9}(["'])""", re.IGNORECASE)
 _JSONISH: Final = re.compile(r"""\\["u]|["']\s{0,9}:\s{0,9}["'\[{]|\\n""")
@@ -200,9 +203,7 @@ def _unwrapped(found: re.Match[str], closed: set[str], jsonish: bool) -> str | N
 def _untagged(found: re.Match[str], closed: set[str]) -> str | None:
     """The break a tag makes: a tab for a cell, a line for a block, nothing within a line."""
     html, xml, rest = found["html"], found["xml"], found["rest"]
-    if xml is not None and not (
-        xml.startswith("/") or xml.lower() in closed or rest.endswith("/") or "=" in rest
-    ):
+    if xml is not None and not (xml.startswith("/") or xml.lower() in closed or rest.endswith("/") or "=" in rest):
         return None  # `<module>`, `<class 'int'>`: words of a message, not a wrapper
     said = _ATTRIBUTE.search(rest)
     if said:
@@ -215,7 +216,18 @@ def _untagged(found: re.Match[str], closed: set[str]) -> str | None:
 
 
 _DROP_MARKS: Final = dict.fromkeys(
-    [c for lo, hi in ((0x300, 0x36F), (0x483, 0x489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F)) for c in range(lo, hi + 1)]
+    [
+        c
+        for lo, hi in (
+            (0x300, 0x36F),
+            (0x483, 0x489),
+            (0x1AB0, 0x1AFF),
+            (0x1DC0, 0x1DFF),
+            (0x20D0, 0x20FF),
+            (0xFE20, 0xFE2F),
+        )
+        for c in range(lo, hi + 1)
+    ]
 )
 
 
@@ -283,19 +295,23 @@ _PAIR: Final = re.compile(
 _IS_MESSAGE_KEY: Final = re.compile(_MESSAGE_KEYS)
 _CELL_BREAK: Final = re.compile(r"\t+|\s\|\s|(?<=\S)\s?\|\|?\s|^\||\|$|\s{4,}(?=\S)")
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
-_FAULTY: Final = re.compile(
-    r"""\b(?:error|errors|err|exception|fail(?:ed|s|ure|ing)?|fatal|invalid|illegal|denied|forbidden|unauthori[sz]ed|refused|rejected|
-    exceed(?:ed|s)|expired|timed?\s?out|timeout|missing|mismatch|unable|unexpected|unsupported|unknown|unavailable|unreachable|corrupt(?:ed)?|
-    abort(?:ed)?|crash(?:ed)?|inactive|disabled|blocked|duplicate|conflict|incorrect|malformed|deprecated|undefined|null|
-    not\s(?:found|valid|allowed|exist|supported|permitted|authori[sz]ed|associated|available|linked|synchroni[sz]ed|verified|defined|a\svalid|set|recogni[sz]ed)|
-    (?:can|could|does|do|did|is|was|were|must|may|should|would|has|have)(?:\s?not|n'?t)|cannot|no\s(?:such|matching|longer|permission|access|external|valid)|has\sno|
-    (?:http|status|code)\W{0,3}[45]\d\d|[45]\d\d\s(?:error|bad|not|forbidden|unauthorized|internal|service|too)|already|E[A-Z]{4,14}|0x[0-9a-f]{4,})\b""",
-    re.VERBOSE | re.IGNORECASE,
+_FAULTY: Final = frozenset(
+    "error errors err exception fail failed fails failure failures failing fatal invalid illegal denied forbidden "
+    "unauthorized unauthorised refused rejected exceeded exceeds expired timeout missing mismatch unable unexpected "
+    "unsupported unknown unavailable unreachable corrupt corrupted abort aborted crash crashed inactive disabled blocked "
+    "duplicate conflict incorrect malformed deprecated undefined null cannot not isn't wasn't doesn't didn't isnt doesnt "
+    "can't couldn't already unlinked deleted cancelled".split()
 )
-_ASKING: Final = re.compile(
-    r"\?|\b(?:i|i'm|i've|my|me|we|our|us|you|your|please help|how|why|what|where|when|who|which|can|could|should|help|hi|hello|hey|thanks|thank|anyone|somebody|someone|tried|trying|keep|keeps|getting|got|get|says|said|tells|happens|since|yesterday|today|morning)\b",
-    re.IGNORECASE,
+_FAULTY_AFTER_NO: Final = frozenset("such matching longer permission access external valid records".split())
+_ASKING: Final = frozenset(
+    "i i'm i've my me we our us how why what where when who which can could should help hi hello hey thanks thank anyone "
+    "somebody someone tried trying keep keeps getting got get says said tells happens since yesterday today morning "
+    "do please".split()
 )
+_ERROR_CODE: Final = re.compile(
+    r"\bE[A-Z]{4,14}\b|\b(?:[Hh][Tt][Tt][Pp]|[Ss]tatus|[Cc]ode)\W{0,3}[45]\d\d\b|\b0x[0-9A-Fa-f]{4,}|\b[45]\d\d (?:[A-Z]|error)"
+)
+_WORDS: Final = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _CODE_SHAPE: Final = re.compile(r"\b[a-z]+[A-Z]\w*|\b\w+_\w+|\b[A-Z]{2,}\d+|\w+\.\w+\.\w+|[{}\[\]=;]|::|0x[0-9a-f]+")
 
 
@@ -422,23 +438,31 @@ def _row(text: str, start: int, end: int, kind: Kind | None, line: int) -> _Row:
 def _weight(line: str) -> float:
     """How much a line reads like an error message, 0 to 1: faulty words for it, asking words against."""
     line = line[:400]
-    faulty = len(_FAULTY.findall(line))
-    asking = len(_ASKING.findall(line))
-    shaped = len(_CODE_SHAPE.findall(line))
-    weight = 0.1 + 0.3 * min(faulty, 3) + 0.12 * min(shaped, 3) - 0.22 * min(asking, 4)
+    words = _WORDS.findall(line.lower())
+    faulty = len(_FAULTY.intersection(words)) + len(_ERROR_CODE.findall(line))
+    if "no" in words:
+        faulty += sum(a == "no" and b in _FAULTY_AFTER_NO for a, b in pairwise(words))
+    asking = len(_ASKING.intersection(words)) + line.count("?")
+    weight = 0.1 + 0.3 * min(faulty, 3) + 0.12 * min(len(_CODE_SHAPE.findall(line)), 3) - 0.22 * min(asking, 4)
     if _EXCEPTION.match(line):
         weight += 0.5
     return min(1.0, max(0.0, weight))
 
 
+def _asked(text: str) -> int:
+    """How many words of a text ask or tell, as people do and logs do not."""
+    return len(_ASKING.intersection(_WORDS.findall(text.lower()))) + text.count("?")
+
+
 # ---- the whole ------------------------------------------------------------------------------------------------------
 
-_QUOTED: Final = re.compile(r"""```+[\w]{0,12}\n?(?P<block>[^`]{3,8000})```|`(?P<code>[^`\n]{6,600})`|"(?P<double>[^"]{6,600})"|(?<!\w)'(?P<single>[^\n]{6,600}?)'(?!\w)""")
+_QUOTED: Final = re.compile(
+    r"""`(?P<code>[^`\n]{6,600})`|"(?P<double>[^"]{6,600})"|(?<!\w)'(?P<single>[^'\n]{1,600}(?:'(?=\w)[^'\n]{0,200}){0,3})'(?!\w)"""
+)
 _INTRO: Final = re.compile(
     r"\b(?:error|errors|message|says|said|toast|popup|banner|log|shows|got|get|reads|text|following|this|failed|warning|response)\b[^:\n]{0,60}:\s{1,9}",
     re.IGNORECASE,
 )
-_DOTS: Final = ("…", "...")
 
 
 def _looks_like_error(text: str, rows: list[_Row]) -> float:
@@ -447,7 +471,7 @@ def _looks_like_error(text: str, rows: list[_Row]) -> float:
         return 0.0
     heaviest = max(row.weight for row in rows)
     structured = sum(row.kind in ("frame", "field") for row in rows)
-    asking = min(len(_ASKING.findall(text[:2000])), 6)
+    asking = min(_asked(text[:2000]), 6)
     said = sum(len(row.text) for row in rows if row.kind == "prose")
     total = sum(len(row.text) for row in rows) or 1
     value = heaviest + 0.15 * min(structured, 3) - 0.3 * (said / total) * min(asking, 3) / 3
@@ -458,21 +482,42 @@ def _looks_like_error(text: str, rows: list[_Row]) -> float:
 
 
 def _quotes(text: str) -> list[re.Match[str]]:
-    return [found for found, _ in zip(_QUOTED.finditer(text), range(50), strict=False)]
+    return list(islice(_QUOTED.finditer(text), 50))
+
+
+def _block(text: str) -> tuple[int, int]:
+    """What stands in the first code fence; (0, 0) where there is none."""
+    opening = text.find("```")
+    closing = text.find("```", opening + 3) if opening >= 0 else -1
+    if closing < 0:
+        return 0, 0
+    start = opening + 3
+    line = text.find("\n", start, closing)
+    if 0 <= line - start <= 12 and text[start:line].strip().isalnum():
+        start = line  # the language of the block
+    return _trim(text, start, closing)
 
 
 def _error_span(text: str, rows: list[_Row], likeness: float) -> tuple[int, int]:
     """The stretch that is the pasted error: a code block, the log lines, the quoted words, or what follows a colon."""
     quotes = _quotes(text)
-    for found in quotes:
-        if found.lastgroup == "block":
-            return _trim(text, *found.span("block"))
-    made = [row for row in rows if row.kind in ("frame", "field") or (row.kind == "error" and row.weight >= 0.6 and not _asks(row.text))]
+    fenced = _block(text)
+    if fenced[1] - fenced[0] >= 6:
+        return fenced
+    made = [
+        row
+        for row in rows
+        if row.kind in ("frame", "field") or (row.kind == "error" and row.weight >= 0.6 and not _asks(row.text))
+    ]
     told = [row for row in rows if row.kind == "prose"]
     if made and (len(made) > 1 or any(row.kind != "error" for row in made) or told):
         return _whole_lines(text, made)
     said = [(_weight(found[found.lastgroup or 0]), found) for found in quotes]
-    said = [(weight, found) for weight, found in said if weight >= 0.22 or _INTRO.search(text[max(0, found.start() - 80) : found.start()] + ": ")]
+    said = [
+        (weight, found)
+        for weight, found in said
+        if weight >= 0.22 or _INTRO.search(text[max(0, found.start() - 80) : found.start()] + ": ")
+    ]
     if said:
         best = max(said, key=lambda pair: pair[0])[1]
         return _trim(text, *best.span(best.lastgroup or 0))
@@ -486,7 +531,7 @@ def _error_span(text: str, rows: list[_Row], likeness: float) -> tuple[int, int]
 
 
 def _asks(line: str) -> bool:
-    return len(_ASKING.findall(line[:400])) >= 2 or line.rstrip().endswith("?")
+    return _asked(line[:400]) >= 2 or line.rstrip().endswith("?")
 
 
 def _whole_lines(text: str, rows: list[_Row]) -> tuple[int, int]:
@@ -523,7 +568,11 @@ def _texts(rows: list[_Row], error: str) -> tuple[str, ...]:
             and row.kind in ("prose", "error")
             and previous.kind in ("prose", "error")
             and row.line == previous.line + 1
-            and (row.text[0].islower() or previous.text[-1] in ",-(" or (previous.text[-1] not in ".!?:;" and len(previous.text) >= 60))
+            and (
+                row.text[0].islower()
+                or previous.text[-1] in ",-("
+                or (previous.text[-1] not in ".!?:;" and len(previous.text) >= 60)
+            )
         )
         if wrapped:
             weight, text = joined[-1]
