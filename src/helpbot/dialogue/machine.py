@@ -584,7 +584,8 @@ def _solved(now: Conversation, act: acts.Act, turn: Turn) -> Step:
     world = turn.world
     about_case = case is not None and (now.phase in (Phase.WAITING, Phase.WITH_AGENT) or now.problem == case.problem)
     if case is not None and about_case:
-        closed = replace(_without(now, case, state=CaseState.RESOLVED), phase=Phase.RESOLVED, owner=Owner.BOT, agent="")
+        closed = replace(_without(now, case, state=CaseState.RESOLVED), owner=Owner.BOT, agent="")
+        closed = replace(closed, phase=_rest(closed, Phase.RESOLVED))
         said = _say(closed, world, Outcome.RESOLVED, "resolved_case", number=case.number)
         changes = ChangeCase(
             case_id=case.id,

@@ -1,0 +1,36 @@
+"""What all tests share: the shipped knowledge with its engine, compiled once a session."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from helpbot.dialogue.policy import Policy
+from helpbot.dialogue.replies import Replies
+from helpbot.dialogue.world import World
+from helpbot.loading import read_replies
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> None:
+    """Compiled knowledge goes beside the checkout, so that a second run of the tests starts fast."""
+    del request, tmp_path_factory
+    os.environ.setdefault("HELPBOT_CACHE", str(ROOT / "var" / "test-cache"))
+
+
+@pytest.fixture(scope="session")
+def shipped_world(_own_cache: None) -> World:
+    """The shipped bot on words alone: the same on every machine."""
+    from helpbot.compiled import open_engine
+
+    compiled = open_engine(ROOT / "knowledge", encoder=None)
+    return World(
+        knowledge=compiled.knowledge,
+        diagnose=compiled.engine.diagnose,
+        replies=Replies(read_replies(ROOT / "bot")),
+        policy=Policy(),
+    )
