@@ -1,0 +1,174 @@
+"""What Slack refuses, checked before it is sent: each bound where it stands, and how a message is cut to fit.
+
+slack_sdk checks some of these and lets others pass (a 51st block, a field of 2,001 characters, a doubled action_id);
+Slack then refuses the whole message. So nothing is sent that has not gone through `messages` or `view`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+__all__ = [
+    "BLOCKS",
+    "INPUT",
+    "TEXT",
+    "TOTAL",
+    "characters",
+    "clip",
+    "faults",
+    "messages",
+    "pieces",
+]
+
+Block = dict[str, Any]
+
+BLOCKS: Final = 50  # of a message; 100 of a modal or Home
+VIEW_BLOCKS: Final = 100
+TEXT: Final = 40_000  # of `text`; Slack cuts it silently, we never let it
+TOTAL: Final = 12_000  # of all blocks together: Slack refuses near 13,200 without having said so anywhere
+INPUT: Final = 3_000  # of an input's initial value
+SECTION: Final = 3_000
+FIELD: Final = 2_000
+FIELDS: Final = 10
+HEADER: Final = 150
+BUTTON: Final = 75
+VALUE: Final = 2_000
+URL: Final = 3_000
+ID: Final = 255
+ACTIONS: Final = 25
+CONTEXT: Final = 10
+CONTEXT_ACTIONS: Final = 5
+OPTIONS: Final = 100
+OPTION: Final = 75
+TITLE: Final = 24
+METADATA: Final = 3_000
+
+# path within a block, and the longest text there
+_TEXTS: Final = {
+    ("section", "text"): SECTION,
+    ("header", "text"): HEADER,
+    ("markdown", "text"): TOTAL,
+    ("button", "text"): BUTTON,
+    ("option", "text"): OPTION,
+    ("option", "description"): OPTION,
+    ("input", "label"): 2_000,
+    ("input", "hint"): 2_000,
+    ("feedback", "text"): BUTTON,
+    ("confirm", "title"): 100,
+    ("confirm", "text"): 300,
+    ("confirm", "confirm"): 30,
+    ("confirm", "deny"): 30,
+}
+_COUNTS: Final = {
+    ("section", "fields"): FIELDS,
+    ("actions", "elements"): ACTIONS,
+    ("context", "elements"): CONTEXT,
+    ("context_actions", "elements"): CONTEXT_ACTIONS,
+    ("select", "options"): OPTIONS,
+}
+
+
+def clip(text: str, limit: int) -> str:
+    """The text, cut with an ellipsis if it is longer than `limit` characters."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def pieces(text: str, limit: int) -> list[str]:
+    """The whole text in pieces of at most `limit` characters, cut at line ends where there are any; joined, they are it."""
+    found, start = [], 0
+    while len(text) - start > limit:
+        end = text.rfind("\n", start, start + limit) + 1
+        if end <= start:
+            end = start + limit
+        found.append(text[start:end])
+        start = end
+    found.append(text[start:])
+    return found
+
+
+def characters(node: Any) -> int:
+    """How many characters of text a block holds, as Slack counts them for its total."""
+    if isinstance(node, dict):
+        return sum(
+            len(value) if key in {"text", "alt_text"} and isinstance(value, str) else characters(value)
+            for key, value in node.items()
+        )
+    if isinstance(node, list | tuple):
+        return sum(characters(part) for part in node)
+    return 0
+
+
+def messages(blocks: Sequence[Block]) -> list[list[Block]]:
+    """The blocks as one message, or as several where one would be refused. Each block fits by itself."""
+    groups: list[list[Block]] = [[]]
+    size = 0
+    for block in blocks:
+        length = characters(block)
+        if groups[-1] and (len(groups[-1]) == BLOCKS or size + length > TOTAL):
+            groups.append([])
+            size = 0
+        groups[-1].append(block)
+        size += length
+    return groups
+
+
+def faults(blocks: Sequence[Block], *, view: bool = False) -> list[str]:
+    """Why Slack would refuse these blocks; empty if it would not."""
+    found = []
+    if len(blocks) > (VIEW_BLOCKS if view else BLOCKS):
+        found.append(f"{len(blocks)} blocks")
+    if not view and characters(list(blocks)) > TOTAL:
+        found.append(f"{characters(list(blocks))} characters in all blocks")
+    ids: set[str] = set()
+    for n, block in enumerate(blocks):
+        for problem in _walk(block, ids):
+            found.append(f"block {n}: {problem}")
+    return found
+
+
+def _walk(node: Any, ids: set[str]) -> Iterator[str]:
+    if isinstance(node, list):
+        for part in node:
+            yield from _walk(part, ids)
+        return
+    if not isinstance(node, dict):
+        return
+    kind = _kind(node)
+    for (owner, name), limit in _TEXTS.items():
+        if owner == kind and name in node:
+            length = len(_text(node[name]))
+            if length > limit or (length == 0 and name == "text"):
+                yield f"{kind}.{name} has {length} characters"
+    for (owner, name), limit in _COUNTS.items():
+        if owner == kind and name in node and not 1 <= len(node[name]) <= limit:
+            yield f"{kind}.{name} has {len(node[name])} entries"
+    if kind == "section":
+        for field in node.get("fields", ()):
+            if not 1 <= len(_text(field)) <= FIELD:
+                yield f"a field has {len(_text(field))} characters"
+    for name, limit in (("value", VALUE), ("url", URL), ("action_id", ID), ("block_id", ID)):
+        value = node.get(name)
+        if isinstance(value, str) and len(value) > limit:
+            yield f"{name} has {len(value)} characters"
+    for name in ("action_id", "block_id"):
+        if name in node:
+            if f"{name}:{node[name]}" in ids:
+                yield f"{name} {node[name]} stands twice"
+            ids.add(f"{name}:{node[name]}")
+    for value in node.values():
+        if isinstance(value, dict | list):
+            yield from _walk(value, ids)
+
+
+def _kind(node: dict[str, Any]) -> str:
+    kind = str(node.get("type", ""))
+    if not kind and "text" in node and "value" in node:
+        return "feedback" if "accessibility_label" in node else "option"
+    if not kind and {"title", "confirm", "deny"} <= set(node):
+        return "confirm"
+    return "select" if kind.endswith("_select") or kind in {"radio_buttons", "checkboxes"} else kind
+
+
+def _text(value: Any) -> str:
+    return str(value.get("text", "")) if isinstance(value, dict) else str(value)
