@@ -277,9 +277,7 @@ def compile_signature(pattern: str, *, target: str, id: str = "", origin: Origin
             parts[-1] += char
             place += 1
     if fault := _too_generic(parts):
-        raise BadPattern(
-            pattern, fault, "Give the message as users see it, with the words that no other message has"
-        )
+        raise BadPattern(pattern, fault, "Give the message as users see it, with the words that no other message has")
     return Signature(
         id=id or pattern,
         target=target,
@@ -302,9 +300,7 @@ def _placeholder(pattern: str, inner: str, names: list[str]) -> tuple[str, str]:
             "Name it in small letters, digits and _, such as {category_id:int}",
         )
     if type_ not in TYPES:
-        raise BadPattern(
-            pattern, f"has the unknown type {type_!r} in {{{inner}}}", f"Use one of {', '.join(TYPES)}"
-        )
+        raise BadPattern(pattern, f"has the unknown type {type_!r} in {{{inner}}}", f"Use one of {', '.join(TYPES)}")
     if name in names:
         raise BadPattern(pattern, f"names {{{name}}} twice", "Give each placeholder a name of its own")
     return name, type_
@@ -316,9 +312,7 @@ def _too_generic(parts: list[str]) -> str:
     if not words:
         return "has no words of its own"
     telling = [
-        word
-        for word in words
-        if word not in STOP and word not in GENERIC and (len(word) >= 3 or word.isdigit())
+        word for word in words if word not in STOP and word not in GENERIC and (len(word) >= 3 or word.isdigit())
     ]
     if telling or len([word for word in words if word not in STOP]) >= 3:
         return ""
@@ -357,7 +351,7 @@ _MESSAGE_LIKE: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _NOT_A_MESSAGE: Final = re.compile(
-    r"\?\s*$|(?:\s>\s.*){1,}|^(?:how|why|what|when|where|which|who|can|should|do|does|is|are|see|note|tip|if|for|to|step)\b|^(?:https?://|/|\$ |npm |pip |git |sudo |curl )|[;{}]\s*$|^\W*[\w.-]+\([^)]*\)\W*$",
+    r"\?\s*$|(?:\s>\s.*){1,}|^(?:how|why|what|when|where|which|who|can|should|do|does|is|are|see|note|tip|if|for|to|step)\b|^(?:https?://|/|\$ |npm |pip |git |sudo |curl )|[;{}]\s*$|^\W*[\w.-]+\([^)]*\)\W*$|^at\s+[\w.$<>/]{1,200}\(",
     re.IGNORECASE,
 )
 _LEAD: Final = re.compile(
@@ -428,9 +422,7 @@ def _message(said: str, line: int, place: str) -> Message | None:
         return None
     words = cut_words(said)
     telling = [word for word, _, _ in words if word not in STOP and word not in GENERIC and len(word) >= 3]
-    named = re.fullmatch(
-        r"E[A-Z]{4,14}|[A-Z]{2,10}[-_]?\d{2,8}|0x[0-9A-Fa-f]{4,8}|\w{2,60}(?:Error|Exception)", said
-    )
+    named = re.fullmatch(r"E[A-Z]{4,14}|[A-Z]{2,10}[-_]?\d{2,8}|0x[0-9A-Fa-f]{4,8}|\w{2,60}(?:Error|Exception)", said)
     if not named:
         if not telling or not _MESSAGE_LIKE.search(said) or (len(telling) < 2 and len(words) < 4):
             return None
@@ -442,9 +434,7 @@ def _message(said: str, line: int, place: str) -> Message | None:
     return Message(text=said, pattern=pattern, line=line, place=place)
 
 
-_CODES: Final = (
-    r"(?:(?:error|code|status|http|errno|exit|response|sqlstate|event)\W{0,3}|\bE|\bHTTP/\d\.\d\s)"
-)
+_CODES: Final = r"(?:(?:error|code|status|http|errno|exit|response|sqlstate|event)\W{0,3}|\bE|\bHTTP/\d\.\d\s)"
 _VALUES: Final = re.compile(
     rf"""(?P<keep>{_CODES}\d{{1,6}}\b|\b[1-5]\d\d\s(?:error|bad|not|forbidden|unauthorized|internal|service|too|gateway)\b|\b[A-Za-z]+\d+\b)
     | (?P<uuid>\b[0-9a-fA-F]{{8}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{12}}\b)

@@ -61,7 +61,7 @@ def unwrap(text: str) -> Unwrapped:
     """Peel a message: never fails, whatever it holds, in time that grows with its length."""
     head = text[:LIMIT]
     peeled, pieces = _peel(head)
-    rows = _rows(peeled)
+    rows = [row for row in _rows(peeled) if row.text]
     segments = tuple(
         Segment(text=row.text, start=span[0], end=span[1], kind=row.kind)
         for row in rows
@@ -74,7 +74,7 @@ def unwrap(text: str) -> Unwrapped:
         original=text,
         text=peeled,
         segments=segments,
-        texts=_texts(rows, peeled[start:end]),
+        texts=_texts(rows, peeled, start, end),
         prose=_prose(peeled, rows, start, end),
         error_text=head[first:last],
         looks_like_error=likeness,
@@ -177,7 +177,7 @@ def _unwrapped(found: re.Match[str], closed: set[str], jsonish: bool) -> str | N
     """What one wrapper stands for; None where it is no wrapper after all."""
     match found.lastgroup:
         case "entity":
-            body = re.sub("&(?:amp;)+", "&", found[0], flags=re.IGNORECASE)
+            body = re.sub(r"&(?:amp;)+(?=[\w#])", "&", found[0], flags=re.IGNORECASE)
             plain = unescape(body)
             return None if plain == body else plain.translate(_SAME_LENGTH)
         case "escape":
@@ -269,7 +269,7 @@ _TIME: Final = (
 )
 _LEVEL: Final = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC|[Ee]rror|[Ww]arning|[Ff]atal)"
 _LOG_PREFIX: Final = re.compile(
-    rf"(?:\s{{0,40}}+(?:[-|·•*]{{1,3}}(?=\s)|\[?(?:{_TIME})\]?(?=[\s:,|\-]|$)|\[[^\[\]\n]{{1,60}}+\](?!\()|\(?{_LEVEL}\)?(?=[\s:,|\]\-]|$)|(?<=\])\s?[\w.$-]{{1,60}}+(?=:\s)|<\d{{1,3}}>)[:,|]?)++[\s:|\-]{{0,9}}+"
+    rf"(?:\s{{0,40}}+(?:[-|·•*]{{1,3}}(?=\s)|\[?(?:{_TIME})\]?(?=[\s:,|\-]|$)|\[[^\[\]\n]{{1,60}}+\](?!\()|\(?{_LEVEL}\)?(?=[\s:,|\]\-]|$)|(?<=\])\s?[\w.$-]{{1,60}}+(?=:\s)|(?<=[\]\dZ]\s)\([\w .:#/-]{{1,40}}+\)|<\d{{1,3}}>)[:,|]?)++[\s:|\-]{{0,9}}+"
 )
 _FRAME: Final = re.compile(
     r"""\s{0,200}+(?:
@@ -555,8 +555,11 @@ def _prose(text: str, rows: list[_Row], start: int, end: int) -> str:
     return " ".join(word for word in words if word)
 
 
-def _texts(rows: list[_Row], error: str) -> tuple[str, ...]:
+def _texts(rows: list[_Row], text: str, start: int, end: int) -> tuple[str, ...]:
     """What to search with: messages heaviest first, wrapped lines joined, then the user's words; no frames."""
+    # An error that is part of one row (quoted, or after a colon) goes before the row.
+    part = any(row.start <= start and end <= row.end and end - start < row.end - row.start for row in rows)
+    error = text[start:end] if part else ""
     joined: list[tuple[float, str]] = []
     previous: _Row | None = None
     for row in rows:
@@ -571,7 +574,7 @@ def _texts(rows: list[_Row], error: str) -> tuple[str, ...]:
             and (
                 row.text[0].islower()
                 or previous.text[-1] in ",-("
-                or (previous.text[-1] not in ".!?:;" and len(previous.text) >= 60)
+                or (previous.text[-1] not in ".!?:;" and len(previous.text) >= 40)
             )
         )
         if wrapped:
