@@ -35,6 +35,8 @@ Tokens: TypeAlias = "Iterable[str] | Mapping[str, float]"
 
 _BLOCK: Final = 64  # passages in a block
 _DENSE_CELLS: Final = 1 << 20  # up to here (8 MB) the whole score matrix is kept: one sum answers
+_ONE_SUM: Final = 2_000  # postings a word, on average, up to which one sum is faster than one for each word
+_ONE_SUM_SIZE: Final = 16_384  # passages
 _MOST_FAST: Final = 128  # hits: more are ranked by NumPy
 _SMALL_SEGMENT: Final = 2_048  # passages; changes gather in segments up to this size
 _MOST_SMALL: Final = 8  # small segments, before they are joined
@@ -300,18 +302,29 @@ class Bm25Index:
     def _accumulate(self, at: int, asked: list[tuple[_Column, float]], out: NDArray[np.float64]) -> None:
         segment, table = self.segments[at], self.tables[at]
         docs, codes = segment.docs, segment.codes
-        for column, weight in asked:
-            for where, begin, end in column.ranges:
-                if where == at:
-                    # Measured a posting: 1.6 ns like this, 4 ns as `out[docs] += table[codes] * weight`.
-                    parts = table.take(codes[begin:end], mode="wrap")
-                    parts *= weight
-                    np.add.at(out, docs[begin:end].astype(np.intp), parts)
+        columns = self._columns_in(at, asked)
+        if not columns:
+            return
+        if segment.size <= _ONE_SUM_SIZE and sum(end - begin for begin, end, _ in columns) <= _ONE_SUM * len(columns):
+            # Many short columns: the calls cost more than the sums, so all are summed in one.
+            parts = table.take(np.concatenate([codes[begin:end] for begin, end, _ in columns]), mode="wrap")
+            parts *= np.repeat([weight for *_, weight in columns], [end - begin for begin, end, _ in columns])
+            places = np.concatenate([docs[begin:end] for begin, end, _ in columns])
+            out += np.bincount(places, parts, segment.size)
+            return
+        for begin, end, weight in columns:
+            # Measured a posting: 1.6 ns like this, 4 ns as `out[docs] += table[codes] * weight`.
+            parts = table.take(codes[begin:end], mode="wrap")
+            parts *= weight
+            np.add.at(out, docs[begin:end].astype(np.intp), parts)
+
+    @staticmethod
+    def _columns_in(at: int, asked: list[tuple[_Column, float]]) -> list[tuple[int, int, float]]:
+        """Begin, end and weight of the columns that one segment has."""
+        return [(begin, end, weight) for column, weight in asked for where, begin, end in column.ranges if where == at]
 
     def _compiled_top(self, kernel: Callable[..., int], at: int, asked: list[tuple[_Column, float]], k: int) -> Ranked:
-        columns = [
-            (begin, end, weight) for column, weight in asked for where, begin, end in column.ranges if where == at
-        ]
+        columns = self._columns_in(at, asked)
         if not columns:
             return _NOTHING
         begins, ends, weights = zip(*columns, strict=True)
