@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from helpbot import __version__
@@ -18,16 +20,23 @@ from helpbot.errors import Fault, HelpbotError, KnowledgeError, SettingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+    from socket import socket
+    from typing import Self
 
     from helpbot.channels.slack.settings import SlackSettings
     from helpbot.channels.web.settings import WebSettings
     from helpbot.config import BotFile, Places, Settings
+    from helpbot.desk.delivery import Courier
+    from helpbot.desk.desk import Desk
+    from helpbot.desk.records import DeskSettings
     from helpbot.dialogue.policy import Policy
     from helpbot.dialogue.rehearse import Rehearsal
     from helpbot.dialogue.replies import Replies
     from helpbot.dialogue.world import Manners, World
     from helpbot.escalation.routing import Routing
     from helpbot.knowledge.base import KnowledgeBase
+    from helpbot.retrieval.search import ArticleHit
+    from helpbot.store.sql import SqlStore
     from helpbot.understanding.engine import Engine
 
 __all__ = ["Checked", "Mind", "check_all", "manners_of", "open_mind", "policy_of", "routing_of", "slack_of", "web_of"]
@@ -291,3 +300,194 @@ def read_checked_settings(places: Places, *, host: str | None = None, port: int 
     if faults:
         raise SettingError(faults)
     return settings
+
+
+# ---- what runs ------------------------------------------------------------------------------------------------------
+
+
+class Knowing:
+    """The world of the moment. Knowledge that changes on disk is read anew and swapped whole; broken is not taken."""
+
+    def __init__(
+        self, settings: Settings, *, words_only: bool = False, report: Callable[[str], None] | None = None
+    ) -> None:
+        self._settings, self._words_only, self._report = settings, words_only, report or (lambda _line: None)
+        self._stamp = self._look()
+        self._mind = open_mind(settings.places, words_only=words_only, report=report)
+        self.broken = ""  # why the newest files are not in use; empty: they are
+
+    @property
+    def mind(self) -> Mind:
+        """Knowledge, engine and world, all of one version."""
+        return self._mind
+
+    def world(self) -> World:
+        """The world that a turn is held in."""
+        return self._mind.world
+
+    def search(self, text: str, top: int = 10) -> list[ArticleHit]:
+        """The articles about something, best first."""
+        return self._mind.engine.search(text, top)
+
+    def refresh(self) -> bool:
+        """Take over what changed on disk; True if it did. What is broken is reported and the old stays in use."""
+        from helpbot.desk.failpoints import reach
+
+        stamp = self._look()
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        try:
+            mind = open_mind(self._settings.places, words_only=self._words_only)
+        except HelpbotError as fault:
+            self.broken = str(fault)
+            self._report(f"The knowledge was changed but is broken, so the earlier one stays in use:\n{fault}")
+            return False
+        reach("in-swap")
+        self._mind, self.broken = mind, ""
+        self._report(f"The knowledge is now version {mind.knowledge.version}")
+        return True
+
+    def _look(self) -> int:
+        """A number that changes when a file of the knowledge or of the bot does."""
+        from helpbot.loading import knowledge_files
+
+        places = self._settings.places
+        files = [*knowledge_files(places.knowledge), *sorted(places.bot.rglob("*"))]
+        seen = []
+        for path in files:
+            with suppress(OSError):
+                stat = path.stat()
+                seen.append((str(path), stat.st_mtime_ns, stat.st_size))
+        return hash(tuple(seen))
+
+
+class House:
+    """A desk with all that it stands on: store, knowledge, senders. Closes what it opened."""
+
+    def __init__(
+        self, settings: Settings, knowing: Knowing, store: SqlStore, desk: Desk, courier: Courier | None
+    ) -> None:
+        self.settings, self.knowing, self.store, self.desk, self.courier = settings, knowing, store, desk, courier
+        self._stop = Event()
+        self._threads: list[Thread] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def work(self, *, refresh_seconds: float = 2.0, tick_seconds: float = 5.0) -> None:
+        """Start what goes on by itself: deliveries, reminders, taking over changed knowledge."""
+        if self.courier is not None:
+            courier = self.courier
+            self._thread("courier", lambda: courier.run(self._stop))
+        self._thread("clock", lambda: self._every(tick_seconds, self.desk.tick))
+        self._thread("knowledge", lambda: self._every(refresh_seconds, self.knowing.refresh))
+
+    def close(self) -> None:
+        """Stop what was started and close the store."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+        self.store.close()
+
+    def _thread(self, name: str, work: Callable[[], object]) -> None:
+        thread = Thread(target=work, name=f"helpbot-{name}", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _every(self, seconds: float, work: Callable[[], object]) -> None:
+        import logging
+
+        while not self._stop.wait(seconds):
+            try:
+                work()
+            except Exception as problem:  # the next round may go well, and nobody else would go on
+                logging.getLogger("helpbot").warning("%s: %s", type(problem).__name__, problem)
+
+
+def desk_settings_of(settings: Settings) -> DeskSettings:
+    """What the operator decided about the desk."""
+    from helpbot.desk.records import DeskSettings
+    from helpbot.messages import Channel
+
+    cases, routing = settings.bot.table("cases"), routing_of(settings)
+    manners = manners_of(settings.bot)
+    return DeskSettings(
+        routing=routing,
+        reply_routes={Channel.SLACK: "slack"} if "slack" in routing.routes else {},
+        user_mail_route="mail" if settings.secrets.smtp_url else "",
+        case_prefix=cases["prefix"],
+        remind_after=manners.remind_after or timedelta(days=3650),
+        close_after=manners.end_after,
+        max_mails_a_day=cases["mails_a_day"],
+        give_up_after=timedelta(hours=cases["give_up_after_hours"]),
+        fallback_after=timedelta(minutes=cases["fallback_after_minutes"]),
+    )
+
+
+def open_store(settings: Settings) -> SqlStore:
+    """The database, made or upgraded if need be."""
+    from helpbot.store.sql import SqlStore
+
+    return SqlStore(settings.database_url)
+
+
+def open_desk(settings: Settings, *, words_only: bool = False, report: Callable[[str], None] | None = None) -> House:
+    """A desk on the configured database, with the configured ways to tell agents."""
+    from helpbot.desk.desk import Desk
+
+    knowing = Knowing(settings, words_only=words_only, report=report)
+    store = open_store(settings)
+    desk_settings = desk_settings_of(settings)
+    desk = Desk(store, knowing.world, desk_settings)
+    return House(settings, knowing, store, desk, courier_of(settings, store, desk_settings))
+
+
+def courier_of(settings: Settings, store: SqlStore, desk_settings: DeskSettings) -> Courier | None:
+    """What carries deliveries out, with a sender for each way that is configured."""
+    del settings, store, desk_settings
+    return None
+
+
+def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str], None]) -> None:
+    """Web API, widget, demo page, Slack where configured, deliveries: one process, until SIGTERM or SIGINT."""
+    from helpbot.channels.web.app import create_app
+    from helpbot.channels.web.logs import set_up_logs
+    from helpbot.channels.web.server import make_server
+
+    listener = _listen(settings.host, settings.port)
+    host, port = listener.getsockname()[:2]
+    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104  # shown, not bound
+    set_up_logs(settings.log_level)
+    with open_desk(settings, words_only=words_only, report=report) as house:
+        web = replace(web_of(settings)[0], public_url=settings.public_url.rstrip("/") or address)
+        app = create_app(
+            house.desk,
+            house.knowing.world,
+            web,
+            house.store.notices,
+            search=house.knowing.search,
+            ready=lambda: "",
+        )
+        house.work()
+        report(f"helpbot is at {address}  (stop it with Ctrl-C)")
+        make_server(app, settings.host, port).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket:
+    """A socket at the address; SettingError where it is taken or is not this machine's."""
+    import socket as sockets
+
+    try:
+        family = sockets.AF_INET6 if ":" in host else sockets.AF_INET
+        return sockets.create_server((host, port), family=family, backlog=2048)
+    except OSError as failed:
+        remedy = (
+            "Choose another with --port, or stop what uses it" if failed.errno == 98 else "Mend --host or HELPBOT_HOST"
+        )
+        raise SettingError(
+            [Fault(f"{host}:{port}", 0, f"nothing can listen there: {failed.strerror}", remedy)]
+        ) from failed

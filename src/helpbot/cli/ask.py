@@ -1,19 +1,13 @@
-"""`helpbot ask`: one answer, no state."""
+"""`helpbot ask`: one answer, no state. `main` runs it without Typer where the call is plainly right."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import typer
 
-from helpbot.cli.common import batch, text_of, tty, write_json, wrong
+from helpbot.cli.asking import Wanted
+from helpbot.cli.asking import ask as answer_it
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from helpbot.bootstrap import Mind
-
-__all__ = ["answer", "app"]
+__all__ = ["app"]
 
 app = typer.Typer()
 
@@ -28,25 +22,4 @@ def ask(
     words: bool = typer.Option(False, "--words", help="Compare words alone, not meaning."),
 ) -> None:
     """Answer one question from the articles, and keep nothing."""
-    from helpbot.bootstrap import open_mind
-    from helpbot.cli.common import places
-
-    if source:
-        if text:
-            wrong("--batch and a TEXT were both given", "Give one of the two")
-        mind = open_mind(places(), words_only=words)
-        batch(source, ("text",), lambda line: answer(mind, line["text"]))
-        return
-    question = text_of(text)
-    mind = open_mind(places(), words_only=words)
-    if as_json:
-        write_json({"id": None, **answer(mind, question)}, pretty=tty())
-        return
-    from helpbot.channels.terminal import drawn
-
-    typer.echo(drawn(mind.rehearsal().say(question), colour=tty()))
-
-
-def answer(mind: Mind, text: str) -> Mapping[str, Any]:
-    """The JSON of one answer (DESIGN, section 3), without `id`."""
-    return mind.rehearsal().say(text).as_json()
+    answer_it(Wanted(text=tuple(text or ()), as_json=as_json, source=source, words=words))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.console import Console
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CALLED_WRONGLY",
     "FAULTS_FOUND",
+    "INTERRUPTED",
     "asked_bot",
     "asked_knowledge",
     "batch",
@@ -36,6 +37,7 @@ __all__ = [
 
 FAULTS_FOUND: Final = 1
 CALLED_WRONGLY: Final = 2
+INTERRUPTED: Final = 130
 LONGEST_LINE: Final = 4_000_000  # characters of one line of a batch
 
 # What --knowledge and --bot said; every command takes them (`main` adds the options).
@@ -122,9 +124,9 @@ def lines_of(source: str) -> Iterator[bytes]:
         )
 
 
-def text_of(words: list[str] | None) -> str:
+def text_of(words: Sequence[str] | None) -> str:
     """The text of a command: its words joined, or standard input where there are none or it is `-`."""
-    if words and words != ["-"]:
+    if words and list(words) != ["-"]:
         return " ".join(words)
     if sys.stdin is None or sys.stdin.closed or (sys.stdin.isatty() and not words):
         wrong("there is no text", 'Write it in quotes: helpbot ask "TEXT"')

@@ -7,123 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Final
 
-import typer
-from typer.core import TyperGroup
+from helpbot.cli.common import CALLED_WRONGLY, INTERRUPTED
 
-from helpbot.cli.common import CALLED_WRONGLY, asked_bot, asked_knowledge
+__all__ = ["main", "run"]
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextvars import ContextVar
-
-__all__ = ["COMMANDS", "app", "main"]
-
-# Each command: the module that holds it. A module's `app` is the command itself, or a group with a member of
-# that name. In the order of the help.
-COMMANDS: Final = {
-    "serve": "serve",
-    "ask": "ask",
-    "chat": "chat",
-    "replay": "replay",
-    "search": "search",
-    "why": "why",
-    "check": "check",
-    "test": "test",
-    "import": "importing",
-    "draft": "importing",
-    "slack": "slack",
-    "cases": "cases",
-    "deliveries": "deliveries",
-    "migrate": "data",
-    "backup": "data",
-    "restore": "data",
-    "export": "data",
-    "erase": "data",
-    "init": "init",
-    "model": "model",
-    "embed": "embed",
-    "version": "version",
-}
-_COMPLETION: Final = frozenset({"install_completion", "show_completion"})
 BROKEN_PIPE: Final = 141  # what a shell reports of a program that wrote to a pipe nobody reads
-INTERRUPTED: Final = 130
-
-
-def _shared_options() -> list[Any]:
-    """The two folders, which every command takes: the options of a command that is never run."""
-    options = typer.Typer()
-
-    def into(kept: ContextVar[Path | None]) -> Callable[[str], str]:
-        def keep(value: str) -> str:
-            kept.set(Path(value) if value else None)
-            return value
-
-        return keep
-
-    @options.command()
-    def _(
-        knowledge: str = typer.Option(
-            "", metavar="DIR", help="The folder of articles and resolutions.", show_default=False,
-            expose_value=False, callback=into(asked_knowledge),
-        ),
-        bot: str = typer.Option(
-            "", metavar="DIR", help="The folder of what the bot says and its settings.", show_default=False,
-            expose_value=False, callback=into(asked_bot),
-        ),
-    ) -> None:  # fmt: skip
-        del knowledge, bot
-
-    return [option for option in typer.main.get_command(options).params if option.name in {"knowledge", "bot"}]
-
-
-class _Commands(TyperGroup):
-    """Commands that are imported when they are asked for."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Every command that is there, in the order of the help."""
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command, imported now; None if there is none of that name."""
-        del ctx
-        module = COMMANDS.get(cmd_name)
-        return None if module is None else load(cmd_name, module)
-
-
-def load(name: str, module: str) -> Any:
-    """The command of a module, with the options that all take."""
-    found = typer.main.get_command(import_module(f"helpbot.cli.{module}").app)
-    members = getattr(found, "commands", None)
-    if members and name in members and name != module:
-        found = members[name]
-        members = getattr(found, "commands", None)
-    # A shell's completion belongs to `helpbot`, not to each command.
-    found.params[:] = [option for option in found.params if option.name not in _COMPLETION]
-    for command in members.values() if members else (found,):
-        taken = {declaration for option in command.params for declaration in option.opts}
-        command.params.extend(option for option in _shared_options() if not taken.intersection(option.opts))
-    found.name = name
-    return found
-
-
-app = typer.Typer(
-    cls=_Commands,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="A help bot that answers from your articles, and hands people a complete case.",
-)
-
-
-@app.callback()
-def _options() -> None:
-    """A help bot that answers from your articles and hands people a complete case."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -142,10 +33,7 @@ def run(arguments: list[str]) -> int:
     from helpbot.errors import HelpbotError
 
     try:
-        result = app(arguments, standalone_mode=False, prog_name="helpbot")
-        return result if isinstance(result, int) else 0
-    except typer.Exit as ended:
-        return int(ended.exit_code)
+        return 0 if _asked(arguments) else _commanded(arguments)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else CALLED_WRONGLY
     except HelpbotError as fault:
@@ -157,6 +45,32 @@ def run(arguments: list[str]) -> int:
         return INTERRUPTED
     except Exception as problem:
         return _unforeseen(problem)
+
+
+def _asked(arguments: list[str]) -> bool:
+    """Answer `helpbot ask …` without Typer, which takes as long to load as all that answers; False if it is not that.
+
+    Whatever is not plainly right (an unknown option, --help) is left to Typer, which knows the words for it.
+    """
+    from helpbot.cli.asking import ask, read
+
+    wanted = read(arguments)
+    if wanted is None:
+        return False
+    ask(wanted)
+    return True
+
+
+def _commanded(arguments: list[str]) -> int:
+    import typer
+
+    from helpbot.cli.app import app
+
+    try:
+        result = app(arguments, standalone_mode=False, prog_name="helpbot")
+    except typer.Exit as ended:
+        return int(ended.exit_code)
+    return result if isinstance(result, int) else 0
 
 
 def _unforeseen(problem: Exception) -> int:
