@@ -39,8 +39,9 @@ setSay((text) => (spoken.textContent = text));
 // ------------------------------------------------------------------------------------------------ drawing
 
 const drawn = new Map<string, HTMLElement>();
-let near = true; // whether the reader is at the end of the log; who reads further up is left in peace
-log.addEventListener("scroll", () => (near = log.scrollHeight - log.scrollTop - log.clientHeight < 80), { passive: true });
+let near = true; // whether the reader follows the talk; who scrolled up to read again is left in peace
+log.addEventListener("wheel", (event) => (near = event.deltaY > 0 && (near || log.scrollHeight - log.scrollTop - log.clientHeight < 160)), { passive: true });
+log.addEventListener("touchmove", () => (near = log.scrollHeight - log.scrollTop - log.clientHeight < 160), { passive: true });
 
 const day = (at: string): string => new Date(at).toLocaleDateString(config.lang, { weekday: "long", day: "numeric", month: "long" });
 
@@ -70,6 +71,16 @@ function rating(): HTMLElement {
       form.classList.add("more");
       form.querySelectorAll(".stars label").forEach((label, index) => void label.classList.toggle("on", index < n));
     } }), h("span", { "aria-hidden": "true" }, "★"))))), comment, h("button", { class: "main" }, t("ratingSend"))));
+}
+
+/** Keep the end in sight; of an answer longer than the view, its beginning. */
+let followed = "";
+function follow(name: string | undefined): void {
+  const answer = drawn.get(name ?? "");
+  if (answer && answer.offsetHeight > log.clientHeight - 70) {
+    if (name !== followed) log.scrollTop = answer.offsetTop - log.offsetTop - 58;
+  } else log.scrollTop = log.scrollHeight;
+  followed = name ?? "";
 }
 
 function draw(): void {
@@ -116,7 +127,7 @@ function draw(): void {
   app.classList.toggle("human", !!agent);
   banner.hidden = !state.offline;
   banner.textContent = state.offline ? (queue.length ? t("offlineQueued", { n: queue.length }) : t("offline")) : "";
-  if (near) log.scrollTop = log.scrollHeight;
+  if (near) follow(newest && `m${newest.seq}`);
   if (state.open && document.visibilityState === "visible" && last() > now.read) update((each) => (each.read = last()));
   const unread = messages.filter((message) => message.seq > saved().read && message.author !== "user");
   if (!state.open && now.id) tell(["unread", unread.length, unread.at(-1)?.text.slice(0, 160) ?? ""]);

@@ -23,8 +23,6 @@ const ICONS = {
   clip: "M20 11l-8.5 8.5a5 5 0 0 1-7-7L13 4a3.3 3.3 0 0 1 4.7 4.7l-8.5 8.5a1.7 1.7 0 0 1-2.4-2.4L14.500 7",
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",
   check: "M5 12.500l4.500 4.500L19 7.500",
-  doc: "M7 3h7l4 4v14H7zM14 3v4h4",
-  person: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.500 20.500c1-4 4-5.500 7.500-5.500s6.500 1.500 7.500 5.500",
 };
 
 /** A line icon; it says nothing to a screen reader, the button around it does. */
@@ -42,7 +40,7 @@ export function icon(name: keyof typeof ICONS): SVGSVGElement {
 /** A menu path as chips: `Admin > Tools > Issues`. Read aloud it stays one phrase. */
 export function trail(path: string): HTMLElement {
   const parts = path.split(/\s*>\s*/);
-  return h("span", { class: "path" }, ...parts.map((part, n) => h("b", {}, part, n < parts.length - 1 && h("i", {}, " › "))));
+  return h("span", { class: "path" }, ...parts.flatMap((part, n) => [n > 0 && h("i", {}, " › "), h("b", {}, part)]));
 }
 
 const INLINE = /`([^`\n]+)`|\*\*([^*\n]+)\*\*|(https?:\/\/[^\s<>"'`]*[^\s<>"'`.,;:!?)\]])|([A-Z][\w&]*(?: > [A-Z][\w&-]*(?: [A-Z&][\w&-]*)*)+)/g;

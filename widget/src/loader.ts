@@ -22,16 +22,16 @@ declare global {
 }
 
 const LABELS: Record<string, [string, string]> = {
-  en: ["Open support chat", "Close support chat"],
-  nl: ["Supportchat openen", "Supportchat sluiten"],
-  de: ["Support-Chat öffnen", "Support-Chat schließen"],
-  fr: ["Ouvrir le chat d’assistance", "Fermer le chat d’assistance"],
-  es: ["Abrir el chat de soporte", "Cerrar el chat de soporte"],
+  en: ["Open chat", "Close chat"],
+  nl: ["Chat openen", "Chat sluiten"],
+  de: ["Chat öffnen", "Chat schließen"],
+  fr: ["Ouvrir le chat", "Fermer le chat"],
+  es: ["Abrir el chat", "Cerrar el chat"],
 };
 
 function start(script: HTMLScriptElement): void {
   const doc = document;
-  const { site = "default", lang, colour, position, hidden, direction } = script.dataset;
+  const { site = "default", lang, colour, position, hidden, direction = "" } = script.dataset;
   const origin = new URL(script.src).origin;
   const language = lang || doc.documentElement.lang || navigator.language;
   const [openLabel, closeLabel] = LABELS[language.slice(0, 2)] ?? LABELS["en"]!;
@@ -93,8 +93,7 @@ function start(script: HTMLScriptElement): void {
     tell([wanted ? "open" : "close"]);
     draw();
     if (wanted) frame!.focus();
-    else if (before instanceof HTMLElement && before !== host && before !== doc.body && !button.hidden) before.focus();
-    else button.focus();
+    else (before instanceof HTMLElement && before !== host && before !== doc.body ? before : button).focus();
     emit(wanted ? "open" : "close");
   };
   const take = ({ data }: MessageEvent<Up>): void => {
@@ -104,8 +103,7 @@ function start(script: HTMLScriptElement): void {
     else if (data[0] === "event") emit(data[1], data[2]);
     else if (data[0] === "live")
       try {
-        if (data[1]) localStorage.setItem(flag, "1");
-        else localStorage.removeItem(flag);
+        localStorage.setItem(flag, data[1] ? "1" : "");
       } catch {}
   };
   const load = (): void => {
@@ -114,9 +112,7 @@ function start(script: HTMLScriptElement): void {
     frame.title = "Chat";
     frame.allow = "clipboard-write";
     frame.referrerPolicy = "origin";
-    const query = new URLSearchParams({ site, lang: language });
-    if (direction) query.set("dir", direction);
-    frame.src = `${origin}/widget/v1/app.html?${query}`;
+    frame.src = `${origin}/widget/v1/app.html?site=${site}&lang=${language}&dir=${direction}`;
     frame.onload = () => {
       // A channel of our own: after this one message, nothing on the page can speak to the frame or listen to it.
       const channel = new MessageChannel();

@@ -1,8 +1,8 @@
 /** One message as elements. Built once; `settle` then only switches off what no longer applies. */
 import { h, icon, plain, rich, trail, type Kid } from "./dom";
 import { call, send } from "./net";
-import { config, saved, t, update } from "./state";
-import type { Citation, Message, Part, Reply } from "./types";
+import { config, saved, state, t, update } from "./state";
+import type { Citation, FormField, Message, Part, Reply } from "./types";
 
 /** Tell a screen reader, without moving focus. */
 export let say: (text: string) => void = () => {};
@@ -38,6 +38,9 @@ function steps(part: Part & { type: "steps" }, seq: number, citations: Citation[
   }));
 }
 
+/** The bot's own words are English; in another language the interface's are nearer. */
+const label = (field: FormField): string => (config.lang === "en" && field.label) || t(field.name);
+
 function form(part: Part & { type: "form" }): HTMLElement {
   const known = saved().form;
   const inputs = part.fields.map((field) => {
@@ -58,8 +61,8 @@ function form(part: Part & { type: "form" }): HTMLElement {
     } });
     const fault = h("p", { class: "fault", id: `${id}-e`, role: "alert" });
     return { field, input, none, fault, row: h("div", { class: "field" },
-      h("label", { for: id }, field.label || t(field.name)),
-      h("p", { class: "help", id: `${id}-h` }, field.help), input,
+      h("label", { for: id }, label(field)),
+      h("p", { class: "help", id: `${id}-h` }, config.lang === "en" && field.help), input,
       h("label", { class: "none" }, none, t(`none_${field.name}`)), fault) };
   });
   const mail = h("input", { id: "f-email", type: "email", autocomplete: "email", maxlength: 254, value: known["email"] ?? "", input: () => update((now) => (now.form["email"] = mail.value)) });
@@ -76,7 +79,7 @@ function form(part: Part & { type: "form" }): HTMLElement {
     for (const { field, input, none } of inputs) values[field.name] = none.checked ? t(`none_${field.name}`) : input.value;
     if (mail.value.trim()) values["email"] = mail.value.trim();
     update((now) => (now.form = {}));
-    send({ form: values }, inputs.map(({ field, none, input }) => `${field.label}: ${none.checked ? "–" : input.value}`).join("\n"));
+    send({ form: values }, inputs.map(({ field, input, none }) => `${t(`short_${field.name}`)}: ${none.checked ? t(`none_${field.name}`) : input.value}`).join("\n"));
   } },
     h("h3", {}, t("formTitle")), ...inputs.map(({ row }) => row),
     h("div", { class: "field" }, h("label", { for: "f-email" }, t("email")), h("p", { class: "help" }, t("emailHelp")), mail),
@@ -86,7 +89,7 @@ function form(part: Part & { type: "form" }): HTMLElement {
 function caseCard(part: Part & { type: "case" }): HTMLElement {
   return h("section", { class: "case", "aria-label": t("caseTitle", { n: part.number }) },
     h("header", {}, h("strong", {}, t("caseTitle", { n: part.number })), copier(part.number, t("copyNumber")), h("span", { class: "state" }, t(`case_${part.state}`))),
-    h("dl", {}, h("dt", {}, t("product_name")), h("dd", {}, ...plain(part.product_name)), h("dt", {}, t("error_message")), h("dd", {}, h("code", {}, ...plain(part.error_message)))));
+    h("dl", {}, h("dt", {}, t("short_product_name")), h("dd", {}, ...plain(part.product_name)), h("dt", {}, t("short_error_message")), h("dd", {}, h("code", {}, ...plain(part.error_message)))));
 }
 
 function draw(part: Part, seq: number, citations: Citation[]): Kid {
@@ -102,19 +105,30 @@ function draw(part: Part, seq: number, citations: Citation[]): Kid {
 
 function sources(citations: Citation[]): Kid {
   return citations.length > 0 && h("nav", { class: "sources", "aria-label": t("sources") }, h("span", { "aria-hidden": "true" }, t("sources")),
-    h("ol", {}, ...citations.map((cited) => h("li", {}, h("a", { href: cited.url, target: "_blank", rel: "noopener" }, icon("doc"), h("span", {}, cited.section === cited.title ? cited.title : `${cited.title} › ${cited.section}`))))));
+    h("ol", {}, ...citations.map((cited, n) => h("li", {}, h("a", { href: cited.url, target: "_blank", rel: "noopener" },
+      h("b", { "aria-hidden": "true" }, String(n + 1)), h("span", {}, cited.section === cited.title ? cited.title : `${cited.title} › ${cited.section}`))))));
 }
 
 function choices(reply: Reply): Kid {
-  return reply.choices.length > 0 && h("div", { class: "choices", role: "group", "aria-label": t("choices") },
-    ...reply.choices.map(({ id, label }) => h("button", { type: "button", "data-choice": id, click: () => send({ choice: id }, label) }, label)));
+  // The form has a button of its own to leave it.
+  const offered = reply.choices.filter(({ id }) => id !== "cancel" || !reply.parts.some((part) => part.type === "form"));
+  return offered.length > 0 && h("div", { class: "choices", role: "group", "aria-label": t("choices") },
+    ...offered.map(({ id, label }) => h("button", { type: "button", "data-choice": id, click: () => send({ choice: id }, label) }, label)));
 }
 
 /** What the bot says, with everything that can be done about it. */
 export function reply(seq: number, answer: Reply): Kid[] {
   const parts = answer.parts.length ? answer.parts : [{ type: "text" as const, text: answer.reply, role: "plain" }];
-  const lead = answer.understood && answer.outcome === "answer" && h("h2", { class: "understood" }, answer.understood);
-  return [lead, ...parts.map((part) => draw(part, seq, answer.citations)), sources(answer.citations), choices(answer)];
+  const answers = answer.outcome === "answer";
+  const [first, last] = [parts[0], parts.at(-1)];
+  const title = answers && first?.type === "text" && first.role === "lead" ? first.text : "";
+  // The question at the end belongs to the buttons below it, not above the sources.
+  const asked = answers && last?.type === "text" && last.role === "question" ? last : undefined;
+  return [
+    title && h("h2", { class: "understood" }, ...rich(title)),
+    ...parts.slice(title ? 1 : 0, asked ? -1 : undefined).map((part) => draw(part, seq, answer.citations)),
+    sources(answer.citations), asked && draw(asked, seq, []), choices(answer),
+  ];
 }
 
 function picture(id: string, name: string): HTMLElement {
@@ -128,9 +142,18 @@ export const clock = (at: string | number): HTMLElement => {
   return h("time", { datetime: date.toISOString(), title: date.toLocaleString(config.lang) }, date.toLocaleTimeString(config.lang, { hour: "2-digit", minute: "2-digit" }));
 };
 
+/** The user's own words, and the names of buttons and fields that they pressed and filled in. */
+function shown({ author, text, seq }: Message): string {
+  if (author !== "user") return text;
+  const before = [...state.messages.values()].filter((each) => each.seq < seq).reverse();
+  const pressed = before.flatMap((each) => each.reply?.choices ?? []).find((choice) => choice.id === text);
+  return pressed?.label ?? text.replace(/^(product_name|error_message|email): /gm, (_, name: string) => `${t(`short_${name}`)}: `);
+}
+
 /** A message as it stands in the log. */
 export function bubble(message: Message): HTMLElement {
-  const { author, seq, name, text } = message;
+  const { author, seq, name } = message;
+  const text = shown(message);
   const who = author === "user" ? t("you") : author === "agent" ? name : author === "bot" ? config.name : "";
   return h("article", { class: `m ${author}`, "data-seq": seq },
     author === "agent" && h("span", { class: "face", "aria-hidden": "true" }, (name || "?").trim().slice(0, 1).toUpperCase()),

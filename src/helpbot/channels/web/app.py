@@ -54,7 +54,7 @@ from helpbot.channels.web.sites import palette
 from helpbot.channels.web.stream import Live, Stream
 from helpbot.channels.web.strict import read_json
 from helpbot.errors import CallError, Code
-from helpbot.messages import Channel, Inbound, Outcome, Person
+from helpbot.messages import Channel, Inbound, Outcome, Person, Steps
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -229,10 +229,30 @@ class Web:
         return [
             {
                 "title": each.title, "ask": each.label,
-                "tag": " · ".join(names.name(facet, value) for facet, values in each.applies_to.items() for value in values) or "Any PSA",
+                "tag": " · ".join(names.name(facet, value) for facet, values in each.applies_to.items() for value in values) ,
             }
             for each in chosen[:SHOWN_PROBLEMS]
         ]  # fmt: skip
+
+    def example(self) -> dict[str, Any] | None:
+        """An answer to show what answers are like: the first frequent problem with an error message and steps."""
+        world = self.world()
+        known = world.knowledge.resolutions
+        for each in (*(known[name] for name in world.manners.frequent if name in known), *known.values()):
+            if each.errors and each.steps and "{" not in each.label:
+                answer = world.replies.resolution(each.id, world.knowledge, {})
+                told = next((part for part in answer.parts if isinstance(part, Steps)), None)
+                if told is None:
+                    continue
+                cited = answer.citations[0] if answer.citations else world.knowledge.citation(each.source)
+                return {
+                    "error": each.label,
+                    "title": each.title,
+                    "steps": [{"text": s.text, "path": s.go.split(" > ") if s.go else []} for s in told.steps[:3]],
+                    "url": article_url(cited.article, cited.anchor),
+                    "source": f"{cited.title} › {cited.section}",
+                }
+        return None
 
     def articles(self) -> list[Page]:
         """All articles, in the order of their files."""
@@ -615,7 +635,7 @@ def _page_routes(app: FastAPI, web: Web) -> None:  # noqa: C901 - a list of rout
     async def home() -> Response:
         if not web.settings.demo:
             return web.page("articles.html", query="", hits=[], pages=web.articles())
-        return web.page("home.html", frequent=web.frequent(), pages=web.articles())
+        return web.page("home.html", frequent=web.frequent(), example=web.example(), pages=web.articles())
 
     @app.get("/articles", **hidden)
     async def articles(q: Annotated[str, Query(max_length=2000)] = "") -> Response:
