@@ -455,13 +455,12 @@ def courier_of(settings: Settings, store: SqlStore, desk_settings: DeskSettings)
 def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str], None]) -> None:
     """Web API, widget, demo page, Slack where configured, deliveries: one process, until SIGTERM or SIGINT."""
     from helpbot.channels.web.app import create_app
-    from helpbot.channels.web.logs import set_up_logs
     from helpbot.channels.web.server import make_server
 
     listener = _listen(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104  # shown, not bound
-    set_up_logs(settings.log_level)
+    log_to_stderr(settings.log_level)
     with open_desk(settings, words_only=words_only, report=report) as house:
         web = replace(web_of(settings)[0], public_url=settings.public_url.rstrip("/") or address)
         app = create_app(
@@ -475,6 +474,19 @@ def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str
         house.work()
         report(f"helpbot is at {address}  (stop it with Ctrl-C)")
         make_server(app, settings.host, port).run(sockets=[listener])
+
+
+def log_to_stderr(level: str) -> None:
+    """JSON lines without message texts; a person at the terminal sees warnings only."""
+    import logging
+    import sys
+
+    from helpbot.channels.web.logs import JsonLines
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    quiet = level == "info" and sys.stderr is not None and sys.stderr.isatty()
+    logging.basicConfig(level="WARNING" if quiet else level.upper(), handlers=[handler], force=True)
 
 
 def _listen(host: str, port: int) -> socket:
