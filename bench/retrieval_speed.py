@@ -4,9 +4,9 @@
 
 FOLDER holds text (Markdown, reStructuredText, plain text), cut into passages of 80 to 150 words; where it is
 too little for a size, it is read again with other cuts. Without a folder the documentation strings of Python's
-standard library and of the installed packages are read. Questions are 1,000 spans of 4 to 12 words ("short") and of 30 to 80 ("long"), tokens
-ready, top 10. Peers that are not installed are left out with a line: rank-bm25, SQLite's FTS5, bm25s, bm25s with numba,
-tantivy, Xapian.
+standard library and of the installed packages are read. Questions are 1,000 spans of 4 to 12 words ("short")
+and of 30 to 80 ("long"), tokens ready, top 10. Peers that are not installed are left out with a line:
+rank-bm25, SQLite's FTS5, bm25s, bm25s with numba, tantivy, Xapian.
 """
 
 from __future__ import annotations

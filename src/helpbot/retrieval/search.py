@@ -107,8 +107,8 @@ class Weights:
 
 
 # What tells the two apart: a pasted error stands in the text word by word, a question's words in the title.
-QUESTION: Final = Weights(titles=0.5, pieces=0.2, runs=0.6, meaning=1.5)
-ERROR: Final = Weights(titles=0.2, pieces=0.2, runs=1.2, meaning=0.5)
+QUESTION: Final = Weights(titles=0.5, pieces=0.2, runs=0.6, meaning=4.0)
+ERROR: Final = Weights(titles=0.2, pieces=0.2, runs=1.2, meaning=1.0)
 
 
 def weights_for(text: str) -> Weights:
