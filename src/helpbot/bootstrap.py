@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from helpbot.config import BotFile, Places, Settings
     from helpbot.desk.delivery import Courier
     from helpbot.desk.desk import Desk
+    from helpbot.desk.ports import Sender
     from helpbot.desk.records import DeskSettings
     from helpbot.dialogue.policy import Policy
     from helpbot.dialogue.rehearse import Rehearsal
@@ -134,7 +135,7 @@ def web_of(settings: Settings) -> tuple[WebSettings, list[Fault]]:
     table, bot = settings.bot.table("web"), settings.places.bot
     keys, faults = parse_keys(settings.secrets.identity_keys)
     sites, more = read_sites(bot / "widget" / "sites.toml")
-    texts, most = read_texts(bot / "widget" / "lang")
+    texts, most = read_texts(shipped_or_own(settings.places, "widget") / "lang")
     web = WebSettings(
         public_url=settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}",
         sites=sites,
@@ -203,14 +204,11 @@ def open_mind(places: Places, *, words_only: bool = False, report: Callable[[str
 
 
 def replies_of(places: Places) -> Replies:
-    """The checked templates of a bot folder; those it does not have are the shipped ones."""
-    from helpbot.config import shipped_places
+    """The templates of a bot folder, checked; what was checked once is noted in the cache folder."""
     from helpbot.dialogue.replies import Replies, check_replies
-    from helpbot.loading import cache_folder, read_replies
+    from helpbot.loading import cache_folder
 
-    sources = read_replies(places.bot)
-    if not sources:
-        sources = read_replies(shipped_places().bot)
+    sources = reply_sources(places)
     digest = sha256(json.dumps(sources, sort_keys=True).encode("utf-8", "replace")).hexdigest()[:24]
     noted = cache_folder() / f"replies-{__version__}-{digest}.ok"
     if not noted.exists():
@@ -221,6 +219,14 @@ def replies_of(places: Places) -> Replies:
             noted.parent.mkdir(parents=True, exist_ok=True)
             noted.touch()
     return Replies(sources)
+
+
+def reply_sources(places: Places) -> dict[str, str]:
+    """The templates of a bot folder by name; those it does not have are the shipped ones."""
+    from helpbot.config import shipped_places
+    from helpbot.loading import read_replies
+
+    return {**read_replies(shipped_places().bot), **read_replies(places.bot)}
 
 
 class Checked:
@@ -241,10 +247,10 @@ def check_all(places: Places) -> Checked:
     """Everything wrong in the knowledge, the replies, the settings and the model's files, all at once."""
     from helpbot import model
     from helpbot.dialogue.replies import check_replies
-    from helpbot.loading import read_knowledge, read_replies
+    from helpbot.loading import read_knowledge
 
     knowledge, faults = read_knowledge(places.knowledge)
-    faults += check_replies(read_replies(places.bot), str(places.bot / "replies"))
+    faults += check_replies(reply_sources(places), str(places.bot / "replies"))
     off: list[str] = []
     try:
         settings = read_checked_settings(places)
@@ -263,6 +269,12 @@ def check_all(places: Places) -> Checked:
         if not routing_of(settings).routes:
             off.append("Nobody is told of a case: `helpbot cases` lists them. Set up Slack, e-mail or a webhook")
     except SettingError as wrong:
+        faults += wrong.faults
+    try:
+        from helpbot.senders.mail import check_templates
+
+        check_templates(shipped_or_own(places, "mail"))
+    except KnowledgeError as wrong:
         faults += wrong.faults
     try:
         found = model.find()
@@ -297,6 +309,13 @@ def read_checked_settings(places: Places, *, host: str | None = None, port: int 
         slack_of(settings)
     except SettingError as wrong:
         faults += wrong.faults
+    if settings.secrets.smtp_url:
+        from helpbot.senders.mail import mail_server
+
+        try:
+            mail_server(settings.secrets.smtp_url)
+        except SettingError as wrong:
+            faults += wrong.faults
     if faults:
         raise SettingError(faults)
     return settings
@@ -365,9 +384,7 @@ class Knowing:
 class House:
     """A desk with all that it stands on: store, knowledge, senders. Closes what it opened."""
 
-    def __init__(
-        self, settings: Settings, knowing: Knowing, store: SqlStore, desk: Desk, courier: Courier | None
-    ) -> None:
+    def __init__(self, settings: Settings, knowing: Knowing, store: SqlStore, desk: Desk, courier: Courier) -> None:
         self.settings, self.knowing, self.store, self.desk, self.courier = settings, knowing, store, desk, courier
         self._stop = Event()
         self._threads: list[Thread] = []
@@ -380,9 +397,7 @@ class House:
 
     def work(self, *, refresh_seconds: float = 2.0, tick_seconds: float = 5.0) -> None:
         """Start what goes on by itself: deliveries, reminders, taking over changed knowledge."""
-        if self.courier is not None:
-            courier = self.courier
-            self._thread("courier", lambda: courier.run(self._stop))
+        self._thread("courier", lambda: self.courier.run(self._stop))
         self._thread("clock", lambda: self._every(tick_seconds, self.desk.tick))
         self._thread("knowledge", lambda: self._every(refresh_seconds, self.knowing.refresh))
 
@@ -446,10 +461,40 @@ def open_desk(settings: Settings, *, words_only: bool = False, report: Callable[
     return House(settings, knowing, store, desk, courier_of(settings, store, desk_settings))
 
 
-def courier_of(settings: Settings, store: SqlStore, desk_settings: DeskSettings) -> Courier | None:
-    """What carries deliveries out, with a sender for each way that is configured."""
-    del settings, store, desk_settings
-    return None
+def courier_of(settings: Settings, store: SqlStore, desk_settings: DeskSettings, *further: Sender) -> Courier:
+    """What carries deliveries out, with a sender for each way that is configured; `further` ones as given."""
+    from helpbot.desk.delivery import Courier
+
+    senders: list[Sender] = list(further)
+    secrets = settings.secrets
+    if secrets.smtp_url:
+        from helpbot.senders.mail import MailSender, mail_server
+
+        senders.append(
+            MailSender(
+                mail_server(secrets.smtp_url),
+                settings.mail_from,
+                shipped_or_own(settings.places, "mail"),
+                company=settings.bot.table("bot")["company"],
+            )
+        )
+    if secrets.webhook_secret:
+        from helpbot.senders.outside import OutsideClient
+        from helpbot.senders.webhook import WebhookSender
+
+        networks = settings.bot.table("webhook")["networks"]
+        senders.append(WebhookSender(OutsideClient(networks=networks), secrets.webhook_secret))
+    return Courier(store, senders, desk_settings)
+
+
+def shipped_or_own(places: Places, name: str) -> Path:
+    """A folder of the bot's, or the shipped one where the bot has none of its own."""
+    own = places.bot / name
+    if own.is_dir():
+        return own
+    from helpbot.config import shipped_places
+
+    return shipped_places().bot / name
 
 
 def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str], None]) -> None:
