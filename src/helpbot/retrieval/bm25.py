@@ -199,19 +199,21 @@ class Bm25Index:
             return best_of(self._matrix_scores(asked), k) if asked else _NOTHING
         found: list[Ranked] = []
         kernel = fast.kernel() if self.size >= fast.FEWEST_PASSAGES and 0 < k <= _MOST_FAST else None
-        for at in range(len(self.segments)):
-            if kernel is not None:
+        scratch = self._borrow() if kernel is None else None
+        for at, segment in enumerate(self.segments):
+            if scratch is None:
+                assert kernel is not None
                 ranked = self._compiled_top(kernel, at, asked, k)
-                if len(ranked):
-                    found.append(ranked)
-                continue
-            scratch = self._borrow(self.segments[at].size)
-            self._accumulate(at, asked, scratch)
-            scratch[self._dead[at]] = 0.0
-            ranked = best_of(scratch, k)
-            self._scratch.append(scratch)
+            else:
+                part = scratch[: segment.size]
+                part.fill(0.0)
+                self._accumulate(at, asked, part)
+                part[self._dead[at]] = 0.0
+                ranked = best_of(part, k)
             if len(ranked):
                 found.append(Ranked(ranked.docs + self._bases[at], ranked.scores))
+        if scratch is not None:
+            self._scratch.append(scratch)
         if len(found) == 1:
             return found[0]
         if not found:
@@ -333,18 +335,14 @@ class Bm25Index:
             np.array(begins), np.array(ends), np.array(weights),
             segment.docs, segment.codes, self.tables[at], segment.size, self._dead[at], k, docs, scores,
         )  # fmt: skip
-        return Ranked(docs[:found] + self._bases[at], scores[:found])
+        return Ranked(docs[:found], scores[:found])
 
-    def _borrow(self, size: int) -> NDArray[np.float64]:
-        """A row of zeros, one that was used before if there is one of that size."""
+    def _borrow(self) -> NDArray[np.float64]:
+        """Room for the scores of the largest segment; used again, for new pages cost more than the sums."""
         try:
-            scratch = self._scratch.pop()
+            return self._scratch.pop()
         except IndexError:
-            return np.zeros(size)
-        if len(scratch) != size:
-            return np.zeros(size)
-        scratch.fill(0.0)
-        return scratch
+            return np.empty(max((segment.size for segment in self.segments), default=0))
 
     def _dense(self) -> NDArray[np.float64] | None:
         """All scores of a small collection, (words, passages); None for a larger one."""
