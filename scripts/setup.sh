@@ -4,6 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# The machine's own trust store, as the system's pip uses it: a company's proxy may sign with its own authority.
+export UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true
+
 say() { printf 'setup: %s\n' "$*"; }
 
 if command -v uv >/dev/null 2>&1; then
@@ -17,19 +20,23 @@ else
     fi
 fi
 
-if [ -n "$UV" ]; then
+with_uv() {
     if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-        "$UV" venv --quiet --clear --python '>=3.11' .venv
+        "$UV" venv --quiet --clear --python '>=3.11' .venv || return 1
     fi
     say "installing the packages of requirements.txt into .venv"
-    "$UV" pip install --quiet --compile-bytecode --python .venv/bin/python -r requirements.txt
-    "$UV" pip install --quiet --python .venv/bin/python --no-deps -e .
-else
-    say "uv cannot be had: installing with pip, which takes longer"
+    "$UV" pip install --quiet --compile-bytecode --python .venv/bin/python -r requirements.txt &&
+        "$UV" pip install --quiet --python .venv/bin/python --no-deps -e .
+}
+
+with_pip() {
+    say "installing with pip instead of uv, which takes longer"
     [ -x .venv/bin/python ] || python3 -m venv --without-pip .venv
     python3 -m pip --python .venv/bin/python install --quiet --disable-pip-version-check -r requirements.txt
     python3 -m pip --python .venv/bin/python install --quiet --disable-pip-version-check --no-deps -e .
-fi
+}
+
+{ [ -n "$UV" ] && with_uv; } || with_pip
 
 .venv/bin/python -m compileall -q src || true
 
