@@ -23,7 +23,7 @@ from pathlib import Path
 
 from rapidfuzz import fuzz, process
 
-from helpbot.knowledge.signature import STOP, BadPattern, Signature, compile_signature, cut_words
+from helpbot.knowledge.signature import STOP, BadPattern, Signature, compile_signature, cut_words, words_of
 from helpbot.understanding.signatures import SignatureIndex
 from helpbot.understanding.unwrap import unwrap
 
@@ -109,9 +109,7 @@ def compiled(text: str, target: str) -> Signature | None:
         return None
     words = [word for part in signature.parts for word, _, _ in cut_words(part)]
     telling = [word for word in words if word not in STOP and len(word) > 2]
-    return (
-        signature if len(telling) >= 3 and len("".join(signature.parts)) <= 200 and len(words) <= 40 else None
-    )
+    return signature if len(telling) >= 3 and len("".join(signature.parts)) <= 200 and len(words) <= 40 else None
 
 
 def real_templates(folders: Iterable[Path]) -> list[Signature]:
@@ -178,7 +176,12 @@ NOISE = (
     "gc: collected {n} objects, {n} KiB, pause {n}us",
     "{time} ERROR retry {n} of 5 for {w}, next in {n}s",
 )
-NAMES = "alpha north invoice report river summer maple atlas cobalt delta ember falcon garnet harbor indigo jasper lumen meadow nimbus orchid".split()
+NAMES = sorted(
+    words_of(
+        "alpha north invoice report river summer maple atlas cobalt delta ember falcon garnet harbor indigo "
+        "jasper lumen meadow nimbus orchid"
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,8 +392,7 @@ def main() -> None:
         pool = (
             signatures
             if size <= len(real)
-            else signatures[: len(real)]
-            + rng.sample(signatures[len(real) :], min(len(real), size - len(real)))
+            else signatures[: len(real)] + rng.sample(signatures[len(real) :], min(len(real), size - len(real)))
         )
         pastes = [paste(rng.choice(pool), rng) for _ in range(options.pastes)] + [
             paste(None, rng) for _ in range(options.pastes)

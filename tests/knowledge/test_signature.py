@@ -78,15 +78,18 @@ def test_a_short_message_of_its_own_words_is_accepted(pattern: str) -> None:
 @pytest.mark.parametrize(
     ("type_", "value"),
     [
-        ("int", "80"), ("int", "-1,234"), ("number", "3.5%"), ("id", "Q-2025/118"), ("word", "Foo.Bar"), ("quoted", '"a b"'), ("quoted", "'x'"),
-        ("text", "any thing at all"), ("version", "v2.10.1-rc1"), ("url", "https://x.example/a?b=c"), ("path", "C:\\a b\\c.txt"), ("path", "/srv/x"),
-        ("email", "a.b@c.example"), ("ip", "10.0.0.7:443"), ("date", "2026-11-19"), ("date", "19 November 2026"), ("time", "02:13:05.123"),
+        ("int", "80"), ("int", "-1,234"), ("number", "3.5%"), ("id", "Q-2025/118"), ("word", "Foo.Bar"),
+        ("quoted", '"a b"'),
+        ("quoted", "'x'"),
+        ("text", "any thing at all"), ("version", "v2.10.1-rc1"), ("url", "https://x.example/a?b=c"),
+        ("path", "C:\\a_b\\c.txt"),
+        ("path", "/srv/x"),
+        ("email", "a.b@c.example"), ("ip", "10.0.0.7:443"), ("date", "2026-11-19"), ("date", "19 November 2026"),
+        ("time", "02:13:05.123"),
         ("duration", "30 seconds"), ("hex", "0xDEAD"), ("uuid", "123e4567-e89b-12d3-a456-426614174000"),
     ],
 )  # fmt: skip
 def test_each_type_holds_its_values(type_: str, value: str) -> None:
-    if (type_, value) == ("path", "C:\\a b\\c.txt"):
-        value = value.replace(" ", "_")
     assert re.fullmatch(TYPES[type_], value)
 
 

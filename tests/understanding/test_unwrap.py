@@ -172,9 +172,12 @@ def check(paste: str) -> None:
 
 
 PARTS = [
-    ERROR, '"', "'", "{", "}", "[", "]", ":", ",", "\\", '\\"', "\\n", "\\u2019", "<td>", "</td>", "<", ">", "&lt;", "&amp;", "&#x27;", "&#0;", "&#xD800;", "\n", "\t", " ",
-    "|", "=", "message", "error=", "ERROR ", "2026-01-01 10:00:00 ", "  at a.b(C.java:1)", 'File "x", line 1', "> ", "```", "`", "\u200b", "\u202e", "\u0301", "\ud800", "\x00",
-    "…", "...", "On Monday X wrote:", "<https://a.example|b>", "<!--", "-->", "<![CDATA[", "\x1b[1m", "é", "漢", "🙂", "İ", "ß",
+    ERROR, '"', "'", "{", "}", "[", "]", ":", ",", "\\", '\\"', "\\n", "\\u2019", "<td>", "</td>", "<", ">",
+    "&lt;", "&amp;", "&#x27;", "&#0;", "&#xD800;", "\n", "\t", " ",
+    "|", "=", "message", "error=", "ERROR ", "2026-01-01 10:00:00 ", "  at a.b(C.java:1)", 'File "x", line 1', "> ", "```",
+    "`", "\u200b", "\u202e", "\u0301", "\ud800", "\x00",
+    "…", "...", "On Monday X wrote:", "<https://a.example|b>", "<!--", "-->", "<![CDATA[", "\x1b[1m", "é", "漢",
+    "🙂", "İ", "ß",
 ]  # fmt: skip
 
 
@@ -196,10 +199,13 @@ def test_plain_text_is_its_own_peeling_but_for_control_characters(paste: str) ->
 
 
 ADVERSARIAL = [
-    "a", "[", "{", "<", "<a ", "<b>", "&", "&amp;", "&amp;amp;lt;", "\\", '\\"', '"', '"a" : ', '"a":"b",', "'", "'a ", "e\u0301", "\u0301", "\u200b", "\ud800", "\x00", "\n", "\t", " ",
-    "  at ", "x=", 'x="', "x=y ", "> ", "| ", "a|", '{"a":"', "<![CDATA[", "2026-01-01 ", "10:00:00 ", "ERROR ", "[ERROR] ", "a.b.", "a.bError: ", "not ", "company has no ", "80 is an inactive ",
-    "catalogItem object is invalid. ", "A", "aB", "A1", "…", "..", 'File "x", line 1\n', "can't ", "`", "```", "\x1b[0m", "Caused by: ", "On x wrote:\n", "<http://a|b> ", "<!", "\\u003c", "=", ":",
-    "error: ", "1", "1.", "1-1-", "\u3000", "é", "漢字", "🙂", "not linked to a company ", "#", "# error ", "**", "E123: ", "(", "_", "a_",
+    "a", "[", "{", "<", "<a ", "<b>", "&", "&amp;", "&amp;amp;lt;", "\\", '\\"', '"', '"a" : ', '"a":"b",',
+    "'", "'a ", "e\u0301", "\u0301", "\u200b", "\ud800", "\x00", "\n", "\t", " ", "  at ", "x=", 'x="', "x=y ",
+    "> ", "| ", "a|", '{"a":"', "<![CDATA[", "2026-01-01 ", "10:00:00 ", "ERROR ", "[ERROR] ", "a.b.",
+    "a.bError: ", "not ", "company has no ", "80 is an inactive ", "catalogItem object is invalid. ", "A",
+    "aB", "A1", "…", "..", 'File "x", line 1\n', "can't ", "`", "```", "\x1b[0m", "Caused by: ",
+    "On x wrote:\n", "<http://a|b> ", "<!", "\\u003c", "=", ":", "error: ", "1", "1.", "1-1-", "\u3000", "é",
+    "漢字", "🙂", "not linked to a company ", "#", "# error ", "**", "E123: ", "(", "_", "a_",
 ]  # fmt: skip
 INDEX = SignatureIndex(
     [
@@ -217,9 +223,9 @@ INDEX = SignatureIndex(
 def seconds(work: Callable[[str], object], paste: str) -> float:
     best = 9.0
     for _ in range(4):
-        began = time.perf_counter()
+        began = time.process_time()  # of this process alone, whatever else the machine is doing
         work(paste)
-        best = min(best, time.perf_counter() - began)
+        best = min(best, time.process_time() - began)
     return best
 
 
@@ -231,7 +237,7 @@ def seconds(work: Callable[[str], object], paste: str) -> float:
 @pytest.mark.parametrize("unit", ADVERSARIAL)
 def test_twice_the_length_takes_at_most_two_and_a_half_times_the_time(unit: str, work: Callable[[str], object]) -> None:
     short, long = (unit * LIMIT)[: LIMIT // 2], (unit * LIMIT)[:LIMIT]
-    for _ in range(6):  # another process may take the core away: a law of growth shows in one quiet moment of six
+    for _ in range(6):  # caches are shared with others: a law of growth shows in one quiet moment of six
         slow = seconds(work, long)
         if slow <= 2.5 * seconds(work, short) + 0.002:
             break

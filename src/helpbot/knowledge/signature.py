@@ -26,6 +26,7 @@ __all__ = [
     "mine_messages",
     "mine_signatures",
     "plain",
+    "words_of",
 ]
 
 NOWHERE: Final = Origin("")  # of what was written in no file
@@ -49,6 +50,12 @@ TYPES: Final = {
     "hex": r"(?:0x)?[0-9a-fA-F]{1,64}",
     "uuid": r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}",
 }
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a list written as one text."""
+    return frozenset(text.split())
+
 
 # Words that carry the sentence and not the fault: they may be forgotten or added when a message is typed from memory.
 STOP: Final = frozenset(
@@ -183,9 +190,12 @@ GENERIC: Final = frozenset(
 
 _PLAIN: Final = {
     **{code: base for base, many in {
-        "A": "ÀÁÂÃÄÅĀĂĄ", "a": "àáâãäåāăą", "C": "ÇĆĈĊČ", "c": "çćĉċč", "D": "ĎĐ", "d": "ďđ", "E": "ÈÉÊËĒĔĖĘĚ", "e": "èéêëēĕėęě",
-        "G": "ĜĞĠĢ", "g": "ĝğġģ", "H": "ĤĦ", "h": "ĥħ", "I": "ÌÍÎÏĨĪĬĮİ", "i": "ìíîïĩīĭįı", "J": "Ĵ", "j": "ĵ", "K": "Ķ", "k": "ķ",
-        "L": "ĹĻĽĿŁ", "l": "ĺļľŀł", "N": "ÑŃŅŇ", "n": "ñńņň", "O": "ÒÓÔÕÖØŌŎŐ", "o": "òóôõöøōŏő", "R": "ŔŖŘ", "r": "ŕŗř",
+        "A": "ÀÁÂÃÄÅĀĂĄ", "a": "àáâãäåāăą", "C": "ÇĆĈĊČ", "c": "çćĉċč", "D": "ĎĐ", "d": "ďđ",
+        "E": "ÈÉÊËĒĔĖĘĚ", "e": "èéêëēĕėęě",
+        "G": "ĜĞĠĢ", "g": "ĝğġģ", "H": "ĤĦ", "h": "ĥħ", "I": "ÌÍÎÏĨĪĬĮİ", "i": "ìíîïĩīĭįı", "J": "Ĵ", "j": "ĵ",
+        "K": "Ķ", "k": "ķ",
+        "L": "ĹĻĽĿŁ", "l": "ĺļľŀł", "N": "ÑŃŅŇ", "n": "ñńņň", "O": "ÒÓÔÕÖØŌŎŐ", "o": "òóôõöøōŏő",
+        "R": "ŔŖŘ", "r": "ŕŗř",
         "S": "ŚŜŞŠ", "s": "śŝşš", "T": "ŢŤŦ", "t": "ţťŧ", "U": "ÙÚÛÜŨŪŬŮŰŲ", "u": "ùúûüũūŭůűų", "W": "Ŵ", "w": "ŵ",
         "Y": "ÝŶŸ", "y": "ýÿŷ", "Z": "ŹŻŽ", "z": "źżž",
     }.items() for code in map(ord, many)},
@@ -225,7 +235,7 @@ class Signature:
     origin: Origin = NOWHERE
 
 
-class BadPattern(ValueError):
+class BadPattern(ValueError):  # noqa: N818 - says what is bad; what is raised here is told to authors as a fault
     """A pattern that cannot be compiled: what is wrong, and what the author is to do about it."""
 
     def __init__(self, pattern: str, problem: str, remedy: str) -> None:
@@ -237,7 +247,13 @@ class BadPattern(ValueError):
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-def compile_signature(pattern: str, *, target: str, id: str = "", origin: Origin = NOWHERE) -> Signature:  # noqa: A002 - the field's own name
+def compile_signature(
+    pattern: str,
+    *,
+    target: str,
+    id: str = "",  # noqa: A002 - the field's own name
+    origin: Origin = NOWHERE,
+) -> Signature:
     """Compile an author's pattern; `{name:type}` is a placeholder, `{{` and `}}` are braces. Raises BadPattern."""
     parts = [""]
     names: list[str] = []
@@ -336,22 +352,29 @@ _FENCE: Final = re.compile(r"[ ]{0,3}(?:>[ ]?)?(```+|~~~+)")
 _HEADING: Final = re.compile(r"#{1,6}[ \t]+(.+)$")
 _ANCHOR: Final = re.compile(r"[ \t]*\{#[\w-]+\}[ \t]*$")
 _SPAN: Final = re.compile(
-    r"`{1,2}([^`\n]{4,400})`{1,2}|[\"“„«]([^\"“”„»\n]{4,400})[\"”“»]|(?<![\w])[‘']([^'’\n]{8,400})[’'](?![\w])|\*\*([^*\n]{8,300})\*\*"
+    r"`{1,2}([^`\n]{4,400})`{1,2}"
+    r"|[\"“„«]([^\"“”„»\n]{4,400})[\"”“»]|(?<![\w])[‘']([^'’\n]{8,400})[’'](?![\w])|\*\*([^*\n]{8,300})\*\*"
 )
 _ANNOUNCED: Final = re.compile(r"\b(?:error|message|reads|says)\b[^:]{0,80}:\s*$", re.IGNORECASE)
 _FIELD: Final = re.compile(
     r"(?:error|message|errors|symptoms?|alert|title)[\w ]{0,20}:[ \t]*(.{4,400})$", re.IGNORECASE
 )
 _MESSAGE_LIKE: Final = re.compile(
-    r"""\b(?:errors?|exception|fail(?:ed|s|ure)?|fatal|invalid|illegal|denied|forbidden|unauthori[sz]ed|refused|rejected|exceed(?:ed|s)|expired|
-    timed[ ]out|timeout|missing|mismatch|unable|unexpected|unsupported|unavailable|unreachable|corrupt(?:ed)?|abort(?:ed)?|inactive|disabled|
-    blocked|duplicate|conflict|incorrect|malformed|deleted|already|no[ ](?:such|matching|longer|external|permission|valid|records?)|
-    (?:could|can|does|do|did|is|was|were|are|must|may|has|have|should)(?:[ ]not|n['’]t)|cannot|not|undefined|null|E[A-Z]{4,14}|[45]\d\d|must[ ]be|required)\b
+    r"""\b(?:errors?|exception|fail(?:ed|s|ure)?|fatal|invalid|illegal|denied|forbidden|
+    unauthori[sz]ed|refused|rejected|exceed(?:ed|s)|
+    expired|    timed[ ]out|timeout|missing|mismatch|unable|unexpected|unsupported|unavailable|unreachable|corrupt(?:ed)?|
+    abort(?:ed)?|
+    inactive|disabled|    blocked|duplicate|conflict|incorrect|malformed|deleted|already|
+    no[ ](?:such|matching|longer|external|permission|valid|records?)|
+    (?:could|can|does|do|did|is|was|were|are|must|may|has|have|should)(?:[ ]not|n['’]t)|cannot|not|
+    undefined|null|E[A-Z]{4,14}|[45]\d\d|must[ ]be|required)\b
     |(?:Error|Exception|Fault)\b""",
     re.VERBOSE | re.IGNORECASE,
 )
 _NOT_A_MESSAGE: Final = re.compile(
-    r"\?\s*$|(?:\s>\s.*){1,}|^(?:how|why|what|when|where|which|who|can|should|do|does|is|are|see|note|tip|if|for|to|step)\b|^(?:https?://|/|\$ |npm |pip |git |sudo |curl )|[;{}]\s*$|^\W*[\w.-]+\([^)]*\)\W*$|^at\s+[\w.$<>/]{1,200}\(",
+    r"\?\s*$|\s>\s|^(?:how|why|what|when|where|which|who|can|should|do|does|is|are|see|note|tip|if|for|to|step)\b"
+    r"|^(?:https?://|/|\$ |npm |pip |git |sudo |curl )|[;{}]\s*$"
+    r"|^\W*[\w.-]+\([^)]*\)\W*$|^at\s+[\w.$<>/]{1,200}\(",
     re.IGNORECASE,
 )
 _LEAD: Final = re.compile(
@@ -423,9 +446,9 @@ def _message(said: str, line: int, place: str) -> Message | None:
     words = cut_words(said)
     telling = [word for word, _, _ in words if word not in STOP and word not in GENERIC and len(word) >= 3]
     named = re.fullmatch(r"E[A-Z]{4,14}|[A-Z]{2,10}[-_]?\d{2,8}|0x[0-9A-Fa-f]{4,8}|\w{2,60}(?:Error|Exception)", said)
-    if not named:
-        if not telling or not _MESSAGE_LIKE.search(said) or (len(telling) < 2 and len(words) < 4):
-            return None
+    worded = telling and _MESSAGE_LIKE.search(said) and (len(telling) >= 2 or len(words) >= 4)
+    if not named and not worded:
+        return None
     pattern = generalise(said)
     try:
         compile_signature(pattern, target="")
@@ -436,11 +459,13 @@ def _message(said: str, line: int, place: str) -> Message | None:
 
 _CODES: Final = r"(?:(?:error|code|status|http|errno|exit|response|sqlstate|event)\W{0,3}|\bE|\bHTTP/\d\.\d\s)"
 _VALUES: Final = re.compile(
-    rf"""(?P<keep>{_CODES}\d{{1,6}}\b|\b[1-5]\d\d\s(?:error|bad|not|forbidden|unauthorized|internal|service|too|gateway)\b|\b[A-Za-z]+\d+\b)
+    rf"""(?P<keep>{_CODES}\d{{1,6}}\b|
+        \b[1-5]\d\d\s(?:error|bad|not|forbidden|unauthorized|internal|service|too|gateway)\b|\b[A-Za-z]+\d+\b)
     | (?P<uuid>\b[0-9a-fA-F]{{8}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{12}}\b)
     | (?P<url>\b[a-z]{{2,10}}://[^\s"'<>]{{1,300}})
     | (?P<email>\b[\w.+-]{{1,64}}@[\w.-]{{1,100}}\b)
-    | (?P<named>\[[A-Z][A-Za-z _-]{{0,40}}\]|<[a-zA-Z][\w -]{{0,40}}>|\$?\{{[\w.:-]{{1,40}}\}}|%\(\w{{1,40}}\)[sd]|%[sd]|\bX{{2,12}}\b)
+    | (?P<named>\[[A-Z][A-Za-z _-]{{0,40}}\]|
+        <[a-zA-Z][\w -]{{0,40}}>|\$?\{{[\w.:-]{{1,40}}\}}|%\(\w{{1,40}}\)[sd]|%[sd]|\bX{{2,12}}\b)
     | (?P<ip>\b\d{{1,3}}(?:\.\d{{1,3}}){{3}}(?::\d{{1,5}})?\b)
     | (?P<date>\b\d{{4}}-\d{{2}}-\d{{2}}\b)
     | (?P<version>\bv?\d{{1,4}}(?:\.\d{{1,6}}){{1,3}}\b)

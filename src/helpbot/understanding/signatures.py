@@ -14,7 +14,7 @@ another word is not what was pasted, however much else agrees.
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise, takewhile
 from typing import Final
@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 from rapidfuzz.distance import OSA, Indel, LCSseq
 
-from helpbot.knowledge.signature import STOP, TYPES, WORD, Signature, cut_words, plain
+from helpbot.knowledge.signature import STOP, TYPES, WORD, Signature, cut_words, plain, words_of
 from helpbot.understanding.unwrap import Unwrapped
 
 __all__ = ["SURE", "SignatureIndex", "SignatureMatch"]
@@ -45,52 +45,67 @@ class SignatureMatch:
     evidence: tuple[str, ...]  # what was forgiven: misspelt, missing, cut short
 
 
-NEGATIONS: Final = frozenset("not no never none cannot without nor neither nothing nobody".split())
+NEGATIONS: Final = words_of("not no never none cannot without nor neither nothing nobody")
 _NEGATING: Final = ("in", "un", "dis", "non", "im", "il", "ir", "mis", "de", "anti")
 
 # Things that messages of business software are about. A misspelt word is never read as one of these, nor one of
 # these as another: "contract" is no misspelling of "contact".
-ENTITIES: Final = frozenset(
-    "account address agent agreement appointment article asset assignment attachment attribute audience board branch bundle calendar "
-    "campaign card cart catalog category certificate channel charge class client code column comment company component "
-    "configuration connection contact container contract cost country coupon credential credit currency customer dashboard "
-    "database date deal delivery department device discount distributor document domain draft email employee entity entry event "
-    "expense export feature field file folder form group host image import industry instance integration inventory invoice issue "
-    "item job key label lead ledger license licence line link list location lot machine mailbox manager manufacturer mapping margin "
-    "market member message meter module note number object offer opportunity option order organization organisation owner package page "
-    "partner party password payment permission person phone picture pipeline plan policy port position post price process "
-    "product profile project property prospect province purchase quantity query queue quote rate receipt record recipient "
-    "region registration reminder report request resource return revenue role rule schedule schema section seller serial "
-    "server service session shipment site sku solution source stage state status step stock store subscription supplier "
-    "subcategory table tag target task tax team template tenant term territory text ticket time title token tool topic transaction "
-    "transfer type unit user vendor version view visit volume voucher warehouse warranty webhook widget workflow workspace zone "
-    "autotask connectwise halopsa halo kaseya datto hubspot salesforce quickbooks xero stripe shopify slack teams google microsoft azure".split()
+ENTITIES: Final = words_of(
+    "account address agent agreement appointment article asset assignment attachment attribute audience "
+    "board branch bundle calendar campaign card cart catalog category certificate channel charge class "
+    "client code column comment company component configuration connection contact container contract "
+    "cost country coupon credential credit currency customer dashboard database date deal delivery "
+    "department device discount distributor document domain draft email employee entity entry event "
+    "expense export feature field file folder form group host image import industry instance integration "
+    "inventory invoice issue item job key label lead ledger license licence line link list location lot "
+    "machine mailbox manager manufacturer mapping margin market member message meter module note number "
+    "object offer opportunity option order organization organisation owner package page partner party "
+    "password payment permission person phone picture pipeline plan policy port position post price "
+    "process product profile project property prospect province purchase quantity query queue quote rate "
+    "receipt record recipient region registration reminder report request resource return revenue role "
+    "rule schedule schema section seller serial server service session shipment site sku solution source "
+    "stage state status step stock store subscription supplier subcategory table tag target task tax team "
+    "template tenant term territory text ticket time title token tool topic transaction transfer type "
+    "unit user vendor version view visit volume voucher warehouse warranty webhook widget workflow "
+    "workspace zone autotask connectwise halopsa halo kaseya datto hubspot salesforce quickbooks xero "
+    "stripe shopify slack teams google microsoft azure"
 )
 # Words that say what is wrong: "customer number" alone is no invalid one.
-FAULTS: Final = frozenset(
-    "invalid illegal inactive failed fails failure expired exceeded denied forbidden refused rejected missing deleted duplicate disabled blocked "
-    "cancelled canceled unavailable unreachable unsupported unauthorized unauthorised unexpected unknown incorrect malformed unable already timeout "
-    "conflict corrupt corrupted locked aborted reset mismatch undefined required".split()
+FAULTS: Final = words_of(
+    "invalid illegal inactive failed fails failure expired exceeded denied forbidden refused rejected "
+    "missing deleted duplicate disabled blocked cancelled canceled unavailable unreachable unsupported "
+    "unauthorized unauthorised unexpected unknown incorrect malformed unable already timeout conflict "
+    "corrupt corrupted locked aborted reset mismatch undefined required"
 )
-_SHORT: Final = {
-    "id": "identifier", "ids": "identifiers", "no": "number", "nr": "number", "num": "number", "nbr": "number", "auth": "authentication", "authn": "authentication", "cred": "credentials", "creds": "credentials",
-    "config": "configuration", "conf": "configuration", "opp": "opportunity", "opps": "opportunity", "acct": "account", "org": "organization", "cust": "customer",
-    "pw": "password", "pwd": "password", "msg": "message", "err": "error", "req": "request", "conn": "connection", "db": "database", "perm": "permission",
-    "perms": "permissions", "cat": "category", "prod": "product", "co": "company", "cw": "connectwise", "at": "autotask", "pls": "please", "plz": "please",
-    "sync": "synchronizing", "synced": "synchronized", "syncing": "synchronizing", "inv": "invoice", "qty": "quantity", "desc": "description", "dir": "directory",
-    "doc": "document", "env": "environment", "dest": "destination", "src": "source", "obj": "object", "param": "parameter", "params": "parameters", "arg": "argument", "args": "arguments",
-}  # fmt: skip
+# How people shorten a word, and which one they mean.
+_SHORT: Final = dict(
+    pair.split("=")
+    for pair in words_of(
+        "id=identifier ids=identifiers no=number nr=number num=number nbr=number auth=authentication "
+        "authn=authentication cred=credentials creds=credentials config=configuration conf=configuration "
+        "opp=opportunity opps=opportunity acct=account org=organization cust=customer pw=password "
+        "pwd=password msg=message err=error req=request conn=connection db=database perm=permission "
+        "perms=permissions cat=category prod=product co=company cw=connectwise at=autotask pls=please "
+        "plz=please sync=synchronizing synced=synchronized syncing=synchronizing inv=invoice qty=quantity "
+        "desc=description dir=directory doc=document env=environment dest=destination src=source obj=object "
+        "param=parameter params=parameters arg=argument args=arguments"
+    )
+)
 # Words one letter from "not" that are words themselves.
 _DENYING: Final = frozenset(("no", "not", "cannot"))
-_NEAR_NOT: Final = frozenset("now got hot lot note net nor nod rot dot pot bot cot jot knot no non nut nit tot".split())
+_NEAR_NOT: Final = words_of("now got hot lot note net nor nod rot dot pot bot cot jot knot no non nut nit tot")
 _SPLIT: Final = {
     **{
         f"{verb}n{mark}t": (verb, "not")
-        for verb in ("is", "was", "are", "were", "does", "do", "did", "has", "have", "had", "could", "would", "should", "must")
+        for verb in words_of("is was are were does do did has have had could would should must")
         for mark in ("'", "")
     },
-    "can't": ("cannot",), "cant": ("cannot",), "won't": ("will", "not"), "wont": ("will", "not"), "ain't": ("is", "not"),
-}  # fmt: skip
+    "can't": ("cannot",),
+    "cant": ("cannot",),
+    "won't": ("will", "not"),
+    "wont": ("will", "not"),
+    "ain't": ("is", "not"),
+}
 
 _NEW: Final = 1 << 40  # ids of words that no signature holds begin here
 _PAIR: Final = 1 << 21  # a pair's key is first * _PAIR + second
@@ -150,6 +165,31 @@ class _Found:
     last: int
     pairs: list[tuple[int, int]]  # (word of the signature, word of the paste), rising in both
     evidence: list[str]
+
+
+@dataclass(slots=True)
+class _Alignment:
+    """A signature laid over a stretch of a paste, and what the rules have found against it so far."""
+
+    mine: list[int]  # the signature's words
+    gaps: list[int]  # placeholders before each of them and behind the last
+    paste: _Paste
+    ids: list[int]  # the paste's words, misspelt ones resolved
+    have: dict[int, int]  # word of the signature -> word of the paste
+    quality: dict[int, float]  # how well each stands for it, up to 1
+    used: set[int]  # words of the paste
+    total: float  # weight of the signature's words
+    got: float = 0.0  # of those found
+    order: list[int] = field(default_factory=list)  # `have` in order
+    content: list[int] = field(default_factory=list)  # words of the signature that carry meaning
+    matched: list[int] = field(default_factory=list)  # those of them that were found
+    lost: float = 0.0  # weight of what is missing, less where it was cut off
+    inner: float = 0.0  # of that, between matched words
+    penalty: float = 0.0
+    cap: float = 1.0  # the score's upper end
+    cut: bool = False  # an end is missing, and shows that it was cut
+    bare: bool = False  # an end is missing, and nothing shows why
+    evidence: list[str] = field(default_factory=list)
 
 
 class SignatureIndex:
@@ -621,140 +661,138 @@ class SignatureIndex:
 
     def _judge(
         self, n: int, paste: _Paste, ids: list[int], pairs: list[tuple[int, int]], misspelt: dict[int, int]
-    ) -> _Found | None:  # noqa: C901 - the rules stand in the order in which they apply
+    ) -> _Found | None:
         """What is missing, what stands in its place, and whether that could be said of the same fault."""
         mine, gaps = self._form(n)
-        weights, words, guarded = self._weights, self._words, self._guarded
-        evidence: list[str] = []
+        weights = self._weights
         total = sum(weights[w] for w in mine)
         have = dict(pairs)
-        quality = {j: (0.94 if p in misspelt else 1.0) for j, p in pairs}
-        used = set(have.values())
         if sum(weights[mine[j]] for j in have) < 0.25 * total:
             return None
-        # Words unlike in letters but alike in meaning or half typed: looked for where they should stand.
+        quality = {j: (0.94 if p in misspelt else 1.0) for j, p in pairs}
+        one = _Alignment(mine, gaps, paste, ids, have, quality, set(have.values()), total)
         if len(have) < len(mine):
-            self._fill(mine, gaps, paste, have, quality, used)
-        first_j, last_j = min(have), max(have)
-        if have[first_j] in misspelt and len(have) == 1:
+            self._fill(one)
+        if len(have) == 1 and next(iter(have.values())) in misspelt:
             return None
-        got = sum(weights[mine[j]] * quality[j] for j in have)
-        if got < 0.3 * total:
+        one.got = sum(weights[mine[j]] * quality[j] for j in have)
+        one.content = [j for j in range(len(mine)) if weights[mine[j]] >= 0.4]
+        one.matched = [j for j in one.content if j in have]
+        one.order = sorted(have)
+        if one.got < 0.3 * total or not self._between(one) or not self._ends(one) or not self._enough(one):
             return None
-        content = [j for j in range(len(mine)) if weights[mine[j]] >= 0.4]
-        matched = [j for j in content if j in have]
-        penalty = 0.0
-        order = sorted(have)
-        # In a long message one protected word may be mistyped past recognition, if nothing else stands in its place.
-        long = len(matched) >= 7 and got >= 0.8 * total
-        # Between matched words: nothing guarded may be missing, nothing that turns the sense may be added.
-        inner = 0.0
-        for a, b in pairwise(order):
-            missing = range(a + 1, b)
-            between = [p for p in range(have[a] + 1, have[b]) if p not in used]
-            free = any(gaps[a + 1 : b + 1])
-            strange = [p for p in between if self._telling(paste.words[p])]
-            for j in missing:
-                if mine[j] in guarded and (
-                    not long
-                    or words[mine[j]] in NEGATIONS
-                    or (not free and any(self._named(ids[p], paste.words[p]) for p in between))
-                ):
-                    return None
-                inner += weights[mine[j]]
-                evidence.append(f"without “{words[mine[j]]}”")
-            if free:
-                if not between:
-                    penalty += 0.04
-                continue
-            if strange and "\n" in paste.text[paste.place(have[a])[1] : paste.place(have[b])[0]]:
-                penalty += 0.2  # two lines that each hold some of it, not one line wrapped
-            for p in strange:
-                word = paste.words[p]
-                if word in NEGATIONS:
-                    return None
-                replaced = any(weights[mine[j]] >= 0.4 for j in missing)
-                guard = self._named(ids[p], word)
-                if replaced and guard:
-                    return None
-                penalty += (0.3 if word in self._vocabulary else 0.2) if replaced or guard else 0.06
-                evidence.append(f"with “{word}”")
-        cap = 0.72 if any(quality[j] == _GARBLED and mine[j] in guarded for j in have) else 1.0
-        lost = inner
-        cut = False
-        bare = 0  # ends that are missing without a sign that they were cut
-        for missing, side in ((range(first_j), -1), (range(last_j + 1, len(mine)), 1)):
-            at = have[first_j] if side < 0 else have[last_j]
-            gap = gaps[first_j if side < 0 else last_j + 1] > 0
-            stump = (
-                bool(missing) and not gap and self._stump(paste, at, side, words[mine[missing[-1 if side < 0 else 0]]])
-            )
-            edge = "cut" if stump else self._edge(paste, at, side, bool(missing), gap)
-            if edge == "against":
-                return None
-            if not missing:
-                continue
-            weight = sum(weights[mine[j]] for j in missing)
-            guards = any(mine[j] in guarded for j in missing)
-            if edge == "conflict":
-                if guards:
-                    return None
-                penalty += 0.15 if any(weights[mine[j]] >= 0.4 for j in missing) else 0.0
-                edge = "open"
-            if edge == "open" and guards and not gap:
-                return None
-            cut = cut or edge == "cut"
-            bare += edge != "cut"
-            lost += weight * _LOSS[edge]
-            evidence.append(f"cut short at the {'start' if side < 0 else 'end'}")
-            if edge != "cut" and guards:
-                cap = 0.72
-        if (
-            bare
-            and len(matched) < 3
-            and got < 0.75 * total
-            and (cap < 1.0 or not (len(have) >= 4 or self._only(mine, order)))
-        ):
-            return None
-        if got < (0.3 if cut else 0.5) * total:
-            return None
-        if len(matched) < min(2, len(content)) and not (cut and len(have) >= 3 and self._only(mine, order)):
-            return None
-        if inner >= 0.4 and sum(quality[j] == 1.0 for j in matched) < 2:
-            return None
-        if len(matched) < len(content) and sum(len(words[mine[j]]) for j in have) < 10:
-            return None
+        if any(quality[j] == _GARBLED and mine[j] in self._guarded for j in have):
+            one.cap = _UNSURE
         blurred = sum(weights[mine[j]] * (1 - quality[j]) for j in have)
-        score = min(cap, 1.0 - (lost + blurred) / total - penalty)
+        score = min(one.cap, 1.0 - (one.lost + blurred) / total - one.penalty)
         if score < LEAST:
             return None
-        for j in order:
-            if quality[j] < 1.0:
-                evidence.append(f"“{paste.words[have[j]]}” for “{words[mine[j]]}”")
-        whole = score >= 0.9999
+        one.evidence += [
+            f"“{paste.words[have[j]]}” for “{self._words[mine[j]]}”" for j in one.order if quality[j] < 1.0
+        ]
         return _Found(
-            n,
-            score,
-            got * score**3,
-            got / total,
-            whole,
-            have[first_j],
-            have[last_j],
-            sorted(have.items()),
-            evidence,
+            number=n,
+            score=score,
+            rank=one.got * score**3,
+            coverage=one.got / total,
+            exact=score >= 0.9999,
+            first=min(have.values()),
+            last=max(have.values()),
+            pairs=sorted(have.items()),
+            evidence=one.evidence,
         )
 
-    def _fill(
-        self,
-        mine: list[int],
-        gaps: list[int],
-        paste: _Paste,
-        have: dict[int, int],
-        quality: dict[int, float],
-        used: set[int],
-    ) -> None:
-        """Find words missing from an alignment by likeness, between their neighbours or just beyond the ends."""
-        words = self._words
+    def _between(self, one: _Alignment) -> bool:
+        """Between matched words nothing guarded may be missing, and nothing that turns the sense may be added."""
+        weights, paste = self._weights, one.paste
+        # In a long message one protected word may be mistyped past recognition, if no other stands in its place.
+        long = len(one.matched) >= 7 and one.got >= 0.8 * one.total
+        for a, b in pairwise(one.order):
+            missing = range(a + 1, b)
+            added = [p for p in range(one.have[a] + 1, one.have[b]) if p not in one.used]
+            free = any(one.gaps[a + 1 : b + 1])
+            if any(one.mine[j] in self._guarded for j in missing) and (
+                not long
+                or any(self._words[one.mine[j]] in NEGATIONS for j in missing)
+                or (not free and any(self._named(one.ids[p], paste.words[p]) for p in added))
+            ):
+                return False
+            one.lost += sum(weights[one.mine[j]] for j in missing)
+            one.evidence += [f"without “{self._words[one.mine[j]]}”" for j in missing]
+            if free:
+                one.penalty += 0.0 if added else 0.04  # no value where one belongs
+            elif not self._added(one, a, b, [p for p in added if self._telling(paste.words[p])]):
+                return False
+        one.inner = one.lost
+        return True
+
+    def _added(self, one: _Alignment, a: int, b: int, strange: list[int]) -> bool:
+        """What words that are not in the signature cost, where no value is expected; False where they refuse it."""
+        if not strange:
+            return True
+        paste = one.paste
+        if "\n" in paste.text[paste.place(one.have[a])[1] : paste.place(one.have[b])[0]]:
+            one.penalty += 0.2  # two lines that each hold some of it, not one line wrapped
+        replaced = any(self._weights[one.mine[j]] >= 0.4 for j in range(a + 1, b))
+        for p in strange:
+            word = paste.words[p]
+            named = self._named(one.ids[p], word)
+            if word in NEGATIONS or (replaced and named):
+                return False
+            one.penalty += (0.3 if word in self._vocabulary else 0.2) if replaced or named else 0.06
+            one.evidence.append(f"with “{word}”")
+        return True
+
+    def _ends(self, one: _Alignment) -> bool:
+        """What is missing before the first and behind the last matched word, and whether it can have been cut off."""
+        first, last = one.order[0], one.order[-1]
+        for missing, at, gap, next_, side in (
+            (range(first), one.have[first], one.gaps[first], first - 1, -1),
+            (range(last + 1, len(one.mine)), one.have[last], one.gaps[last + 1], last + 1, 1),
+        ):
+            stump = missing and not gap and self._stump(one.paste, at, side, self._words[one.mine[next_]])
+            edge = "cut" if stump else self._edge(one.paste, at, side, bool(missing), gap > 0)
+            if edge == "against":
+                return False
+            if not missing:
+                continue
+            guards = any(one.mine[j] in self._guarded for j in missing)
+            if guards and (edge == "conflict" or (edge == "open" and not gap)):
+                return False
+            if edge == "conflict" and any(self._weights[one.mine[j]] >= 0.4 for j in missing):
+                one.penalty += 0.15
+            one.lost += sum(self._weights[one.mine[j]] for j in missing) * _LOSS[edge]
+            one.evidence.append(f"cut short at the {'start' if side < 0 else 'end'}")
+            if edge == "cut":
+                one.cut = True
+            else:
+                one.bare = True
+                one.cap = min(one.cap, _UNSURE if guards else 1.0)
+        return True
+
+    def _enough(self, one: _Alignment) -> bool:
+        """Whether what was found is enough to name this signature and no other."""
+        matched, content, got = len(one.matched), len(one.content), one.got / one.total
+        if (
+            one.bare
+            and matched < 3
+            and got < 0.75
+            and (one.cap < 1.0 or len(one.have) < 4)
+            and not (one.cap == 1.0 and self._only(one))
+        ):
+            return False
+        if got < (0.3 if one.cut else 0.5):
+            return False
+        if matched < min(2, content) and not (one.cut and len(one.have) >= 3 and self._only(one)):
+            return False
+        if one.inner >= 0.4 and sum(one.quality[j] == 1.0 for j in one.matched) < 2:
+            return False
+        return matched == content or sum(len(self._words[one.mine[j]]) for j in one.have) >= 10
+
+    def _fill(self, one: _Alignment) -> None:
+        """Find words unlike in letters but alike in meaning, or half typed, where they should stand."""
+        mine, gaps, paste = one.mine, one.gaps, one.paste
+        have, quality, used, words = one.have, one.quality, one.used, self._words
         order = sorted(have)
         first, last = order[0], order[-1]
         slots = [
@@ -808,7 +846,7 @@ class SignatureIndex:
         tail: bool,
         head: bool,
     ) -> list[tuple[Sequence[int], list[int]]]:
-        """Words of a signature that agree with words of the paste once the spaces are taken out ("ha sno", "manybytes")."""
+        """Words that agree once the spaces are taken out ("ha sno", "manybytes"): of the signature, of the paste."""
         if tail or head:
             # Beyond an end: one word for two, or two for one, next to what matched.
             for a, b in ((2, 1), (1, 2)):
@@ -896,8 +934,9 @@ class SignatureIndex:
         """Whether an added word changes what is said."""
         return word not in STOP and len(word) > 1
 
-    def _only(self, mine: list[int], order: list[int]) -> bool:
+    def _only(self, one: _Alignment) -> bool:
         """Whether two neighbouring words of these stand together in no signature that points elsewhere."""
+        mine, order = one.mine, one.order
         target = None
         for a, b in pairwise(order):
             if b != a + 1:
@@ -912,8 +951,8 @@ class SignatureIndex:
                     target = targets
         return target is not None
 
-    def _edge(self, paste: _Paste, at: int, side: int, missing: bool, gap: bool) -> str:  # noqa: C901 - one row an ending
-        """How a match ends on one side: "cut" by an ellipsis, at an "edge", "open", in "conflict" with the next word, or "against" it."""
+    def _edge(self, paste: _Paste, at: int, side: int, missing: bool, gap: bool) -> str:
+        """How a match ends on one side: "cut", at an "edge", "open", in "conflict" with the next word, "against" it."""
         start, end = paste.place(at)
         text, words = paste.text, paste.words
         if not gap:
@@ -926,7 +965,7 @@ class SignatureIndex:
                 return "against"  # TaxCompany and tax_company are not Company
         other = at + side
         near: str | None = None
-        for step in range(8 if gap and missing else 1):  # a value may stand between the words and the end
+        for _ in range(8 if gap and missing else 1):  # a value may stand between the words and the end
             if not 0 <= other < len(words):
                 near = (text[:start] if side < 0 else text[end:])[slice(-8, None) if side < 0 else slice(8)]
                 return "cut" if _ELLIPSIS.search(near) else "edge"
@@ -968,8 +1007,14 @@ class SignatureIndex:
         )
 
 
-_LOSS: Final = {"cut": 0.25, "edge": 0.6, "open": 0.85}  # how much of a missing end counts, by how it ends
+_LOSS: Final = {
+    "cut": 0.25,
+    "edge": 0.6,
+    "open": 0.85,
+    "conflict": 0.85,
+}  # how much of a missing end counts, by how it ends
 _ENDS: Final = "\n…\"'`<>{}[]|.,:-"
+_UNSURE: Final = 0.72  # at most, where a guarded word is missing or hardly recognised
 _FEW: Final = 5_000  # signatures up to which neighbouring words are also known written as one
 _GARBLED: Final = 0.7  # the quality of a word hardly recognised: with one of these a match is never sure
 _REACH: Final = 40  # words that one placeholder may hold
@@ -978,9 +1023,10 @@ _WORTH: Final = 0.45  # a candidate with fewer votes than this share of a match'
 _MOST_MISSPELT: Final = 300  # different unknown words of one paste looked up
 _ELLIPSIS: Final = re.compile(r"…|\.\.")
 # Words that introduce a message, and so are no part of it.
-_SAYING: Final = frozenset(
-    "error errors warning message says said saying reads fatal failed info got get getting gets shows showing popup toast banner alert text exception "
-    "reason detail details status response result log code cause ends end start starts ending like about still only just now".split()
+_SAYING: Final = words_of(
+    "error errors warning message says said saying reads fatal failed info got get getting gets shows "
+    "showing popup toast banner alert text exception reason detail details status response result log "
+    "code cause ends end start starts ending like about still only just now"
 )
 
 

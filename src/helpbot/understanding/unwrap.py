@@ -13,6 +13,8 @@ from html import unescape
 from itertools import islice, pairwise
 from typing import Final, Literal
 
+from helpbot.knowledge.signature import words_of
+
 __all__ = ["LIMIT", "Kind", "Segment", "Unwrapped", "unwrap"]
 
 LIMIT: Final = 20_000  # characters looked at; what lies beyond is kept in `original` and not read
@@ -103,7 +105,10 @@ _SAME_LENGTH: Final = {
 del _SAME_LENGTH[ord("`")]  # a backtick marks code; it is read as such further down
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
-_INVISIBLE: Final = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e01ef"
+_INVISIBLE: Final = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e01ef"
+)
 _MARKS: Final = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _LT: Final = r"(?:<|&(?:amp;){0,9}lt;|\\u003c)"
 _GT: Final = r"(?:>|&(?:amp;){0,9}gt;|\\u003e)"
@@ -131,8 +136,8 @@ _WRAPPED: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _NEEDS_PEELING: Final = re.compile(rf"[<&\\\x1b{_MARKS}{_INVISIBLE}]|\[[0-9;]{{1,12}}m")
-_INLINE: Final = frozenset(
-    "a abbr b big cite code del dfn em font i ins kbd mark q s samp small span strong sub sup tt u var".split()
+_INLINE: Final = words_of(
+    "a abbr b big cite code del dfn em font i ins kbd mark q s samp small span strong sub sup tt u var"
 )
 _CELL: Final = frozenset(("td", "th"))
 _ATTRIBUTE: Final = re.compile(r"""\b(?:message|error|reason|title|alt|detail)\s{0,9}=\s{0,9}(["'])""", re.IGNORECASE)
@@ -173,7 +178,7 @@ def _peel(text: str) -> tuple[str, _Pieces]:
     return "".join(out), (tuple(at), tuple(to), tuple(size))
 
 
-def _unwrapped(found: re.Match[str], closed: set[str], jsonish: bool) -> str | None:  # noqa: C901 - one row a wrapper
+def _unwrapped(found: re.Match[str], closed: set[str], jsonish: bool) -> str | None:
     """What one wrapper stands for; None where it is no wrapper after all."""
     match found.lastgroup:
         case "entity":
@@ -267,26 +272,35 @@ _TIME: Final = (
     r"|(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\s)?(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\s{1,2}\d{1,2},?(?:\s\d{4})?(?:,?\s\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,6})?)?"
     r"|\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,9})?(?:\s?[AaPp][Mm])?(?:Z)?|\d{10}(?:\d{3})?(?:\.\d{1,6})?"
 )
-_LEVEL: Final = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC|[Ee]rror|[Ww]arning|[Ff]atal)"
+_LEVEL: Final = (
+    r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC"
+    r"|[Ee]rror|[Ww]arning|[Ff]atal)"
+)
 _LOG_PREFIX: Final = re.compile(
-    rf"(?:\s{{0,40}}+(?:[-|·•*]{{1,3}}(?=\s)|\[?(?:{_TIME})\]?(?=[\s:,|\-]|$)|\[[^\[\]\n]{{1,60}}+\](?!\()|\(?{_LEVEL}\)?(?=[\s:,|\]\-]|$)|(?<=\])\s?[\w.$-]{{1,60}}+(?=:\s)|(?<=[\]\dZ]\s)\([\w .:#/-]{{1,40}}+\)|<\d{{1,3}}>)[:,|]?)++[\s:|\-]{{0,9}}+"
+    rf"(?:\s{{0,40}}+(?:[-|·•*]{{1,3}}(?=\s)|\[?(?:{_TIME})\]?(?=[\s:,|\-]|$)"
+    rf"|\[[^\[\]\n]{{1,60}}+\](?!\()|\(?{_LEVEL}\)?(?=[\s:,|\]\-]|$)"
+    rf"|(?<=\])\s?[\w.$-]{{1,60}}+(?=:\s)|(?<=[\]\dZ]\s)\([\w .:#/-]{{1,40}}+\)|<\d{{1,3}}>)[:,|]?)++[\s:|\-]{{0,9}}+"
 )
 _FRAME: Final = re.compile(
     r"""\s{0,200}+(?:
         at\s+[\w.$<>\[\]/@ ]{1,200}+(?:\(|:\d|\sin\s) | at\s+(?:https?|file|async|webpack|node|/)\S*
       | File\s"[^"\n]{0,300}+",\sline\s\d+ | \.\.\.\s\d+\s(?:more|common) | \#\d{1,4}\s+\S
       | Traceback\s\(most\srecent | During\shandling\sof\sthe\sabove | The\sabove\sexception\swas
-      | goroutine\s\d+ | from\s\S{1,200}:\d+:in\s | [~^]{2,}\s*$ | stack\s?trace:?\s*$ | \S{1,200}\.(?:go|rs|c|cpp|js|ts|py|rb|java|cs):\d+(?::\d+)?\s*$
+      | goroutine\s\d+ | from\s\S{1,200}:\d+:in\s | [~^]{2,}\s*$ | stack\s?trace:?\s*$
+      | \S{1,200}\.(?:go|rs|c|cpp|js|ts|py|rb|java|cs):\d+(?::\d+)?\s*$
     )""",
     re.VERBOSE,
 )
 _PYTHON_FILE: Final = re.compile(r'\s{0,200}+File\s"')
 _EXCEPTION: Final = re.compile(
-    r"(?:Caused by:\s|Exception in thread \S{1,60} |Unhandled \S{1,40} |Uncaught (?:\(in promise\) )?)?(?:[A-Za-z_][\w$]{0,60}\.){0,12}[A-Za-z_$][\w$]{0,80}(?:Error|Exception|Fault|Warning|Failure|Interrupt|Timeout)\b(?::|$|\s\[|\s\()"
+    r"(?:Caused by:\s|Exception in thread \S{1,60} |Unhandled \S{1,40} |Uncaught (?:\(in promise\) )?)?"
+    r"(?:[A-Za-z_][\w$]{0,60}\.){0,12}[A-Za-z_$][\w$]{0,80}"
+    r"(?:Error|Exception|Fault|Warning|Failure|Interrupt|Timeout)\b(?::|$|\s\[|\s\()"
 )
 _QUOTE: Final = re.compile(r"(?:\s{0,9}+(?:>|\|(?=\s)))++\s{0,9}+")
 _CONTEXT: Final = re.compile(
-    r"(?:From|Sent|To|Cc|Date|Von|Gesendet|An|Message-ID|Reply-To):\s|On\s.{5,200}\swrote:\s*$|-{2,}\s?(?:Original|Forwarded)|--\s*$|Sent from my "
+    r"(?:From|Sent|To|Cc|Date|Von|Gesendet|An|Message-ID|Reply-To):\s"
+    r"|On\s.{5,200}\swrote:\s*$|-{2,}\s?(?:Original|Forwarded)|--\s*$|Sent from my "
 )
 _SUBJECT: Final = re.compile(r"(?:(?:Subject|Betreff):\s{0,9}+|(?:Re|RE|Fw|FW|Fwd|FWD|Aw|AW):\s{0,9}+)++")
 _PAIR: Final = re.compile(
@@ -295,21 +309,23 @@ _PAIR: Final = re.compile(
 _IS_MESSAGE_KEY: Final = re.compile(_MESSAGE_KEYS)
 _CELL_BREAK: Final = re.compile(r"\t+|\s\|\s|(?<=\S)\s?\|\|?\s|^\||\|$|\s{4,}(?=\S)")
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
-_FAULTY: Final = frozenset(
-    "error errors err exception fail failed fails failure failures failing fatal invalid illegal denied forbidden "
-    "unauthorized unauthorised refused rejected exceeded exceeds expired timeout missing mismatch unable unexpected "
-    "unsupported unknown unavailable unreachable corrupt corrupted abort aborted crash crashed inactive disabled blocked "
-    "duplicate conflict incorrect malformed deprecated undefined null cannot not isn't wasn't doesn't didn't isnt doesnt "
-    "can't couldn't already unlinked deleted cancelled".split()
+_FAULTY: Final = words_of(
+    "error errors err exception fail failed fails failure failures failing fatal invalid illegal denied "
+    "forbidden unauthorized unauthorised refused rejected exceeded exceeds expired timeout missing "
+    "mismatch unable unexpected unsupported unknown unavailable unreachable corrupt corrupted abort "
+    "aborted crash crashed inactive disabled blocked duplicate conflict incorrect malformed deprecated "
+    "undefined null cannot not isn't wasn't doesn't didn't isnt doesnt can't couldn't already unlinked "
+    "deleted cancelled"
 )
-_FAULTY_AFTER_NO: Final = frozenset("such matching longer permission access external valid records".split())
-_ASKING: Final = frozenset(
-    "i i'm i've my me we our us how why what where when who which can could should help hi hello hey thanks thank anyone "
-    "somebody someone tried trying keep keeps getting got get says said tells happens since yesterday today morning "
-    "do please".split()
+_FAULTY_AFTER_NO: Final = words_of("such matching longer permission access external valid records")
+_ASKING: Final = words_of(
+    "i i'm i've my me we our us how why what where when who which can could should help hi hello hey "
+    "thanks thank anyone somebody someone tried trying keep keeps getting got get says said tells happens "
+    "since yesterday today morning do please"
 )
 _ERROR_CODE: Final = re.compile(
-    r"\bE[A-Z]{4,14}\b|\b(?:[Hh][Tt][Tt][Pp]|[Ss]tatus|[Cc]ode)\W{0,3}[45]\d\d\b|\b0x[0-9A-Fa-f]{4,}|\b[45]\d\d (?:[A-Z]|error)"
+    r"\bE[A-Z]{4,14}\b|\b(?:[Hh][Tt][Tt][Pp]|[Ss]tatus|[Cc]ode)\W{0,3}[45]\d\d\b"
+    r"|\b0x[0-9A-Fa-f]{4,}|\b[45]\d\d (?:[A-Z]|error)"
 )
 _WORDS: Final = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _CODE_SHAPE: Final = re.compile(r"\b[a-z]+[A-Z]\w*|\b\w+_\w+|\b[A-Z]{2,}\d+|\w+\.\w+\.\w+|[{}\[\]=;]|::|0x[0-9a-f]+")
