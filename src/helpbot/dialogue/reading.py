@@ -7,7 +7,7 @@ the whole message "never mind" cancels but a product of that name does not, a wi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
@@ -172,6 +172,9 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
         act = _small_talk(now, text, folded, plain, world)
         if act is not None:
             return act
+        act = _heard(now, text, folded, plain, world)
+        if act is not None:
+            return act
     if now.phase is Phase.CLARIFYING and not exact and phrases.words(folded) <= 8:
         joined = _diagnose(now, f"{now.question}\n{text}", world)
         if _best_confidence(joined) > _best_confidence(diagnosis):
@@ -218,6 +221,49 @@ def _beside_no(text: str, error: str) -> str:
     """The error that came with a "no": what is left without it must still say no, or the no itself was taken for one."""
     rest = phrases.fold(text.replace(error, " ")) if error else ""
     return error if rest and phrases.is_no(rest) else ""
+
+
+# What can be expected in each phase, and how far it must lead over all else: where a value is asked for, a product
+# may be called anything, so more is wanted there.
+_EXPECTED: Final[Mapping[Phase, tuple[tuple[str, ...], float]]] = {
+    Phase.LISTENING: (("person", "greeting", "thanks"), 0.2),
+    Phase.RESOLVED: (("person", "greeting", "thanks"), 0.2),
+    Phase.CLOSED: (("person", "greeting", "thanks"), 0.2),
+    Phase.CLARIFYING: (("person", "cancel", "thanks"), 0.2),
+    Phase.PROPOSING: (("solved", "thanks", "not_solved", "person", "cancel", "will_try"), 0.08),
+    Phase.REFUSING: (("person", "solved", "thanks", "cancel", "will_try"), 0.15),
+    Phase.WAITING: (("solved", "thanks", "person", "news", "cancel"), 0.2),
+    Phase.ASKING: (("solved", "person", "cancel", "none", "why", "will_try"), 0.2),
+}
+_NONE_LEAD: Final = 0.35  # a value lost is worse than one question more
+_ALIKE: Final = (frozenset({"solved", "thanks"}),)
+_SHORT: Final = 24  # words: longer messages tell a story, and are read for their question
+
+
+def _heard(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
+    """What the message does, learnt from the operator's phrases; None where it is rather a question or a value."""
+    expected, lead_wanted = _EXPECTED.get(now.phase, ((), 1.0))
+    if not expected or phrases.words(folded) > _SHORT:
+        return None
+    heard = world.hear(text)
+    if heard is None:
+        return None
+    act, lead = heard.leading(expected, _ALIKE)
+    if act == "none":
+        lead_wanted = _NONE_LEAD
+    if lead < lead_wanted or (lead < 2 * lead_wanted and _confident(diagnosis, world)):
+        return None
+    made: dict[str, Act] = {
+        "solved": SaidYes(text=text), "thanks": Thanked(), "not_solved": SaidNo(text=text, error=_beside_no(text, diagnosis.error_text)),
+        "person": PersonWanted(text=text), "cancel": Cancelled(), "none": SaidNone(words=text.strip()), "why": WhyWanted(),
+        "news": NewsWanted(), "will_try": WillTry(), "greeting": Greeted(),
+    }  # fmt: skip
+    return made[act]
+
+
+def _confident(diagnosis: Diagnosis, world: World) -> bool:
+    """Whether the text by itself would be answered."""
+    return any(isinstance(decide(problem, world.policy, world.knowledge), Answer) for problem in diagnosis.problems)
 
 
 def _says_no(text: str, folded: str) -> bool:
@@ -392,6 +438,9 @@ def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World)
         return WillTry()
     if now.asking is Field.PRODUCT_NAME and phrases.is_yes(folded) and phrases.words(folded) <= 2:
         return SaidNothing()
+    act = _heard(now, text, folded, diagnosis, world) if not error_like else None
+    if act is not None:
+        return act
     if phrases.looks_like_question(text) and not error_like:
         return Aside(text=text, diagnosis=diagnosis)
     return _value(now, text, diagnosis, world, error_like=error_like)

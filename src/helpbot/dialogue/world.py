@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from helpbot.knowledge.base import KnowledgeBase
 from helpbot.messages import Channel
 from helpbot.understanding.diagnosis import Diagnosis
+from helpbot.understanding.speech import Heard
 
 if TYPE_CHECKING:
     from helpbot.dialogue.policy import Policy
@@ -60,11 +61,18 @@ class Manners:
     ask_address: frozenset[Channel] = field(default_factory=lambda: frozenset({Channel.WIDGET}))
 
 
+def deaf(text: str) -> Heard | None:
+    """Hear nothing beyond the phrases."""
+    del text
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """Everything a turn needs besides the conversation and the event. Swapped whole when knowledge changes.
 
-    `diagnose` takes a text and the known facets ({"psa": "autotask"}).
+    `diagnose` takes a text and the known facets ({"psa": "autotask"}); `hear` tells what a message does besides
+    asking, for those that no phrase of `dialogue.phrases` fits.
     """
 
     knowledge: KnowledgeBase
@@ -72,3 +80,4 @@ class World:
     replies: Replies
     policy: Policy
     manners: Manners = Manners()
+    hear: Callable[[str], Heard | None] = deaf
