@@ -103,9 +103,7 @@ def step(now: Conversation, event: Event, world: World) -> Step:
                 return Step(replace(now, phase=Phase.CLOSED), (Say(reply=reply("I close this now")),))
             return Step(replace(now, reminded=True), (Say(reply=reply("Are you still there?")),))
         case AgentClaimed(agent=agent):
-            return _agent(
-                now, CaseState.CLAIMED, agent, "claimed", f"{agent} has joined", phase=Phase.WITH_AGENT
-            )
+            return _agent(now, CaseState.CLAIMED, agent, "claimed", f"{agent} has joined", phase=Phase.WITH_AGENT)
         case AgentReplied(agent=agent, text=text):
             return Step(now, (Say(reply=reply(text), speaker=agent),))
         case AgentAskedFor(agent=agent, field=wanted, what=what):
@@ -209,9 +207,7 @@ class Codec:
             "product": c.product.value,
             "error": c.error.value,
             "choices": [[choice.id, choice.label] for choice in c.choices],
-            "cases": [
-                [r.id, r.number, r.state.value, r.product_name, r.error_message, r.owner] for r in c.cases
-            ],
+            "cases": [[r.id, r.number, r.state.value, r.product_name, r.error_message, r.owner] for r in c.cases],
             "touched": c.touched.isoformat() if c.touched else None,
             "reminded": c.reminded,
             "turns": c.turns,
@@ -300,14 +296,10 @@ class Talk:
         return [message.text for message in receipt.messages[1:]]
 
     def command(self, act: Act, case: str, *, agent: Person = AGENT, key: str = "", **more: Any) -> Any:
-        return self.desk.agent(
-            AgentCommand(key=key or f"c{next(self.keys)}", case=case, agent=agent, act=act, **more)
-        )
+        return self.desk.agent(AgentCommand(key=key or f"c{next(self.keys)}", case=case, agent=agent, act=act, **more))
 
 
-def make_desk(
-    store: Any, settings: DeskSettings | None = None, clock: Clock | None = None, **more: Any
-) -> Desk:
+def make_desk(store: Any, settings: DeskSettings | None = None, clock: Clock | None = None, **more: Any) -> Desk:
     more.setdefault("step", step)
     more.setdefault("codec", Codec())
     more.setdefault("greeting", greeting)

@@ -150,9 +150,7 @@ def test_an_unknown_conversation_is_not_found(store: Any) -> None:
     desk = make_desk(store)
     for act in (
         lambda: desk.conversation("nowhere"),
-        lambda: desk.receive(
-            Inbound(key="k", channel=Channel.WIDGET, thread="nowhere", person=USER, text="hi")
-        ),
+        lambda: desk.receive(Inbound(key="k", channel=Channel.WIDGET, thread="nowhere", person=USER, text="hi")),
         lambda: desk.rate("nowhere", "k", 5),
         lambda: desk.feedback("nowhere.1", True),
         lambda: desk.feedback("nonsense", True),
@@ -183,9 +181,7 @@ def test_what_no_database_keeps_is_refused_before_it(talk: Talk, more: dict[str,
 
 def test_an_empty_key_is_refused(talk: Talk) -> None:
     with pytest.raises(CallError):
-        talk.desk.receive(
-            Inbound(key="", channel=Channel.WIDGET, thread=talk.conversation, person=USER, text="x")
-        )
+        talk.desk.receive(Inbound(key="", channel=Channel.WIDGET, thread=talk.conversation, person=USER, text="x"))
 
 
 def test_odd_characters_are_kept_as_they_are(talk: Talk) -> None:

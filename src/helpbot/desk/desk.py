@@ -57,7 +57,7 @@ from helpbot.escalation.case import Case, HistoryEntry, case_to_json, changed, o
 from helpbot.escalation.routing import Kind, Route
 from helpbot.messages import NOTHING, Channel, Inbound, Person, Reply
 
-__all__ = ["Desk", "new_id", "utc_now"]
+__all__ = ["Desk", "new_id", "utc_now", "view_of"]
 
 StepFunction = Callable[[Conversation, Event, Any], Any]
 
@@ -360,6 +360,19 @@ class Desk:
         self._store.notices.publish(OUTBOX, 0)
         return self.delivery(delivery_id)
 
+    def release_route(self, route: str = "") -> int:
+        """Send what was held back after a restore, on one route or all; a route that was switched off is used again."""
+        at = self._clock()
+
+        def work(tx: Transaction) -> int:
+            for health in tx.health([route] if route else list(self._store.route_health())).values():
+                tx.set_health(replace(health, disabled="", next_probe=None, failures=0, failing_since=None))
+            return tx.release_held(route, at, at + self._settings.give_up_after)
+
+        released = self._store.transact(work)
+        self._store.notices.publish(OUTBOX, 0)
+        return released
+
     # ── time ────────────────────────────────────────────────────────────
 
     def tick(self) -> int:
@@ -579,7 +592,7 @@ class Desk:
             raise CallError(Code.INVALID, "nothing is asked for", "Name a field, or write what you need")
 
 
-class _InsideOnly(Exception):  # noqa: N818 - a signal between two functions here, never an error
+class _InsideOnly(Exception):  # noqa: N818 - a signal within this file, never an error
     """This turn needs the transaction: a case gets its number there."""
 
 
@@ -871,7 +884,7 @@ class _Turn:
         self.messages.append(message)
         encoded = None
         if reply is not None:
-            encoded = json.dumps(self.desk._codec.reply_to_json(reply), ensure_ascii=False, separators=(",", ":"))
+            encoded = _to_json(self.desk._codec.reply_to_json(reply))
         self.posts.append((message, encoded))
         if visibility is Visibility.PUBLIC:
             for route in self.desk._settings.routing.taking(Kind.MESSAGE_CREATED, "webhook"):
@@ -927,6 +940,15 @@ def _agent_event(command: AgentCommand, who: str, at: datetime) -> Event:
             return AgentReopened(at=at, agent=who)
         case _:
             return AgentHandedBack(at=at, agent=who)
+
+
+def view_of(record: ConversationRecord, codec: Codec | None = None) -> ConversationView:
+    """A stored conversation as channels see it."""
+    if codec is None:
+        from helpbot.dialogue import codec as dialogue_codec
+
+        codec = dialogue_codec
+    return _view(record, codec.conversation_from_json(json.loads(record.state)))
 
 
 def _view(record: ConversationRecord, now: Conversation) -> ConversationView:
@@ -1020,9 +1042,6 @@ def _check_text(name: str, text: str, limit: int) -> None:
         raise CallError(Code.INVALID, f"{name} is not text", "Send a string")
     if len(text) > limit:
         raise CallError(Code.TOO_LARGE, f"{name} has {len(text)} characters", f"Send at most {limit}")
-    if text.isascii():
-        bad = "\x00" in text
-    else:
-        bad = "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text)
+    bad = "\x00" in text or (not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text))
     if bad:
         raise CallError(Code.INVALID, f"{name} holds a NUL or half a character", "Send well-formed Unicode")

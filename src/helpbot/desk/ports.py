@@ -17,13 +17,14 @@ from helpbot.desk.records import (
     SendResult,
     Sight,
 )
+from helpbot.errors import OutsideError
 
 if TYPE_CHECKING:
     from helpbot.dialogue.conversation import CaseState, Conversation
     from helpbot.escalation.case import Case
     from helpbot.messages import Channel, Reply
 
-__all__ = ["OUTBOX", "Clock", "Codec", "Ids", "Notices", "Post", "Sender", "Store", "Transaction"]
+__all__ = ["OUTBOX", "Clock", "Codec", "Ids", "Notices", "Post", "RouteGone", "Sender", "Store", "Transaction"]
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]  # aware, UTC
@@ -36,13 +37,17 @@ OUTBOX = "@outbox"  # published when deliveries were written, so that the courie
 class Codec(Protocol):
     """Conversations and replies to JSON and back (`helpbot.dialogue.codec`)."""
 
-    def conversation_to_json(self, conversation: Conversation, /) -> Mapping[str, Any]: ...
+    def conversation_to_json(self, conversation: Conversation, /) -> Mapping[str, Any]:
+        """A conversation as JSON values."""
 
-    def conversation_from_json(self, data: Mapping[str, Any], /) -> Conversation: ...
+    def conversation_from_json(self, data: Mapping[str, Any], /) -> Conversation:
+        """The conversation that was written."""
 
-    def reply_to_json(self, reply: Reply, /) -> Mapping[str, Any]: ...
+    def reply_to_json(self, reply: Reply, /) -> Mapping[str, Any]:
+        """A reply as JSON values."""
 
-    def reply_from_json(self, data: Mapping[str, Any], /) -> Reply: ...
+    def reply_from_json(self, data: Mapping[str, Any], /) -> Reply:
+        """The reply that was written."""
 
 
 class Notices(Protocol):
@@ -128,6 +133,9 @@ class Transaction(Protocol):
     def release_route(self, route: str, now: datetime) -> int:
         """Make everything that waits on a route due now; says how many."""
 
+    def release_held(self, route: str, now: datetime, expires: datetime) -> int:
+        """Make what was held back due, on one route or, if it is empty, on all; says how many."""
+
     def overdue(self, kind: str, before: datetime, limit: int) -> Sequence[Delivery]:
         """Deliveries of a kind written before then that are still to be sent and were not handed to a fallback."""
 
@@ -155,17 +163,23 @@ class Store(Protocol):
     def write_turn(self, turn: PlainTurn) -> bool:
         """Write a turn if its key is new and nobody moved its conversation; else nothing is written: False."""
 
-    def conversation(self, conversation_id: str) -> ConversationRecord | None: ...
+    def conversation(self, conversation_id: str) -> ConversationRecord | None:
+        """A conversation."""
 
-    def by_thread(self, channel: Channel, thread: str) -> ConversationRecord | None: ...
+    def by_thread(self, channel: Channel, thread: str) -> ConversationRecord | None:
+        """The conversation of a channel's thread."""
 
-    def messages(self, conversation_id: str, *, after: int, limit: int, internal: bool) -> Sequence[Message]: ...
+    def messages(self, conversation_id: str, *, after: int, limit: int, internal: bool) -> Sequence[Message]:
+        """The messages above a number, oldest first."""
 
-    def message(self, conversation_id: str, seq: int) -> Message | None: ...
+    def message(self, conversation_id: str, seq: int) -> Message | None:
+        """One message."""
 
-    def authorised(self, conversation_id: str, digest: str) -> bool: ...
+    def authorised(self, conversation_id: str, digest: str) -> bool:
+        """Whether the token with this hash opens the conversation."""
 
-    def case(self, case: str) -> Case | None: ...
+    def case(self, case: str) -> Case | None:
+        """A case by id or number."""
 
     def cases(
         self,
@@ -175,21 +189,32 @@ class Store(Protocol):
         conversation: str | None,
         open_only: bool,
         limit: int,
-    ) -> Sequence[Case]: ...
+    ) -> Sequence[Case]:
+        """Cases, the newest first."""
 
     def deliveries(
         self, *, state: DeliveryState | None, route: str | None, case_id: str | None, limit: int
-    ) -> Sequence[Delivery]: ...
+    ) -> Sequence[Delivery]:
+        """Deliveries, the newest first."""
 
-    def delivery(self, delivery_id: str) -> Delivery | None: ...
+    def delivery(self, delivery_id: str) -> Delivery | None:
+        """One delivery."""
 
-    def opened_receipt(self, case_id: str, route: str) -> Delivery | None: ...
+    def opened_receipt(self, case_id: str, route: str) -> Delivery | None:
+        """The first notice of a case on a route."""
 
-    def due_conversations(self, now: datetime, limit: int) -> Sequence[str]: ...
+    def due_conversations(self, now: datetime, limit: int) -> Sequence[str]:
+        """Where a reminder or an end may be due."""
 
-    def route_health(self) -> Mapping[str, RouteHealth]: ...
+    def route_health(self) -> Mapping[str, RouteHealth]:
+        """What is known of every route."""
 
-    def waiting_routes(self) -> Mapping[str, datetime]: ...
+    def waiting_routes(self) -> Mapping[str, datetime]:
+        """The routes that have something to send, and since when."""
+
+
+class RouteGone(OutsideError):  # noqa: N818 - it says what happened, as its siblings do
+    """The receiver says for good that it wants nothing more: its route is switched off until an operator looks."""
 
 
 class Sender(Protocol):

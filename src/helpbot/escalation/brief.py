@@ -38,8 +38,7 @@ def brief(case: Case, transcript: Sequence[Line] = ()) -> str:
     address = case.email or case.person.email
     sure = "verified" if case.person.verified and address == case.person.email else "not verified"
     lines = [
-        f"Case {case.number} · {case.state.value.replace('_', ' ')}"
-        + (f" · {case.owner}" if case.owner else ""),
+        f"Case {case.number} · {case.state.value.replace('_', ' ')}" + (f" · {case.owner}" if case.owner else ""),
         "",
         f"Product: {case.product_name}" + ("" if case.product_name_given else "  (not given by the user)"),
         "Error message" + ("" if case.error_message_given else " (not given by the user)") + ":",
@@ -53,9 +52,7 @@ def brief(case: Case, transcript: Sequence[Line] = ()) -> str:
         lines.append(f"Asked: {case.question}")
     lines.append("Tried: " + (", ".join(case.tried) if case.tried else "nothing yet"))
     lines.append(f"Diagnosis: {case.diagnosis or 'none'}")
-    lines.append(
-        f"From: {who}" + (f" <{address}> ({sure})" if address else "") + f", by {case.channel.value}"
-    )
+    lines.append(f"From: {who}" + (f" <{address}> ({sure})" if address else "") + f", by {case.channel.value}")
     if case.urgency:
         lines.append(f"Urgency: {case.urgency}")
     if case.note:

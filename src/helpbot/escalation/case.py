@@ -120,9 +120,7 @@ def opened(
         diagnosis=_diagnosis(conversation),
         knowledge_version=knowledge_version,
         context=dict(order.context or conversation.context),
-        email=order.email
-        or conversation.email
-        or (conversation.person.email if conversation.person.verified else ""),
+        email=order.email or conversation.email or (conversation.person.email if conversation.person.verified else ""),
         urgency=order.urgency,
         note=order.note,
         history=(HistoryEntry(at=at, by="bot", what=f"opened: {order.reason or 'asked for a person'}"),),

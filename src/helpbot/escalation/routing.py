@@ -115,19 +115,14 @@ class Routing:
         for where, names in (
             ("routing.default", self.default),
             *((f"routing rule {n}", rule.routes) for n, rule in enumerate(self.rules, start=1)),
-            *(
-                (f"route {route.name}: fallback", (route.fallback,))
-                for route in self.routes.values()
-                if route.fallback
-            ),
+            *((f"route {route.name}: fallback", (route.fallback,)) for route in self.routes.values() if route.fallback),
         ):
             for name in names:
                 if name not in self.routes:
                     known = ", ".join(sorted(self.routes)) or "none is configured"
                     fault(f"{where} names the route {name!r}, which does not exist", f"Use one of: {known}")
-            if not names:
-                if where != "routing.default" or self.routes:
-                    fault(f"{where} names no route", "Name at least one, so that no case goes unseen")
+            if not names and (where != "routing.default" or self.routes):
+                fault(f"{where} names no route", "Name at least one, so that no case goes unseen")
         for n, rule in enumerate(self.rules, start=1):
             if not (rule.psa or rule.resolution or rule.product):
                 fault(

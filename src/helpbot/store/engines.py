@@ -20,7 +20,8 @@ from helpbot.errors import CallError, Code, HelpbotError
 from helpbot.store.queries import Bulk, Sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Cursor", "Engine", "Fragments", "PostgresEngine", "SqliteEngine", "unavailable"]
@@ -37,15 +38,20 @@ class Cursor(Protocol):
     """The part of a driver's cursor that is used."""
 
     @property
-    def rowcount(self) -> int: ...
+    def rowcount(self) -> int:
+        """How many rows the last statement touched."""
 
-    def execute(self, sql: str, parameters: Any = ..., /) -> Any: ...
+    def execute(self, sql: str, parameters: Any = ..., /) -> Any:
+        """Run a statement."""
 
-    def executemany(self, sql: str, parameters: Any, /) -> Any: ...
+    def executemany(self, sql: str, parameters: Any, /) -> Any:
+        """Run a statement for each row of parameters."""
 
-    def fetchone(self) -> Any: ...
+    def fetchone(self) -> Any:
+        """The next row."""
 
-    def fetchall(self) -> list[Any]: ...
+    def fetchall(self) -> list[Any]:
+        """The rows that are left."""
 
 
 class Engine(Protocol):
@@ -54,13 +60,17 @@ class Engine(Protocol):
     sql: Sql
     name: str
 
-    def write(self, work: Callable[[Cursor], T]) -> T: ...
+    def write(self, work: Callable[[Cursor], T]) -> T:
+        """Run work in one transaction."""
 
-    def write_turn(self, turn: Fragments) -> bool: ...
+    def write_turn(self, turn: Fragments) -> bool:
+        """Write a turn, if its way is free."""
 
-    def read(self, work: Callable[[Cursor], T]) -> T: ...
+    def read(self, work: Callable[[Cursor], T]) -> T:
+        """Run work over what is committed."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the database."""
 
 
 def unavailable(problem: str, after: float = 5.0) -> CallError:
@@ -203,7 +213,7 @@ class SqliteEngine:
             connection.close()
 
     def truncate_log(self) -> bool:
-        """Copy the whole log into the database and empty it: what was erased is in neither. False if a reader holds it."""
+        """Copy the log into the database and empty it: what was erased is in neither. False if a reader holds it."""
         deadline = time.monotonic() + self._patience
         while True:
             done = self.write(_Checkpoint())
@@ -271,7 +281,7 @@ class SqliteEngine:
         return done
 
     def _run_turns(self, cursor: sqlite3.Cursor, jobs: list[_Job[Any]], done: list[_Job[Any]]) -> bool:
-        """Write many turns at once, one of each conversation; the others find their way not free and take the long one."""
+        """Write many turns at once, one of each conversation; the others are told to take the long way."""
         chosen: dict[str, _Job[Any]] = {}
         for job in jobs:
             assert job.turn is not None
@@ -297,7 +307,7 @@ class SqliteEngine:
         return self._connection.in_transaction or self._begin([])
 
     def _begin(self, waiting: list[_Job[Any]]) -> bool:
-        """Open the transaction; while others hold the database, tell who has waited long enough. False: nobody is left."""
+        """Open the transaction; tell who waits too long for a locked database. False: nobody is left."""
         while True:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -518,7 +528,8 @@ class PostgresEngine:
         from sqlalchemy.dialects.postgresql import psycopg as dialect
 
         self._psycopg, self._patience = psycopg, patience
-        self.sql = Sql(dialect.dialect(), postgresql.insert, row_locks=True)
+        make: Any = dialect.dialect
+        self.sql = Sql(make(), postgresql.insert, row_locks=True)
         wait = int(patience * 1000)
         self.alchemy = sqlalchemy.create_engine(
             url,
@@ -584,7 +595,7 @@ class PostgresEngine:
                 going_on = job is not None
             turns = [job.turn for job in chosen.values() if job.turn]
             try:
-                saved = self._once(lambda cursor: write_fragments(cursor, self._bulk, turns), transaction=True)  # noqa: B023 - run before the next round
+                saved = self._once(partial(write_fragments, bulk=self._bulk, turns=turns), transaction=True)
             except (self._psycopg.Error, CallError, _NoConnection):
                 saved = set()
             for conversation, done in chosen.items():

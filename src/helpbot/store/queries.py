@@ -104,7 +104,8 @@ def conversation(sql: Sql) -> Executable:
 
 def lock_conversation(sql: Sql) -> Executable:
     """One conversation, held until the end of the transaction."""
-    return _locked(sql, select(*CONVERSATION).where(s.conversations.c.id == b("id")))
+    locked: Executable = _locked(sql, select(*CONVERSATION).where(s.conversations.c.id == b("id")))
+    return locked
 
 
 def conversation_by_thread(sql: Sql) -> Executable:
@@ -116,12 +117,14 @@ def conversation_by_thread(sql: Sql) -> Executable:
 def lock_thread(sql: Sql) -> Executable:
     """The same, held until the end of the transaction."""
     c = s.conversations.c
-    return _locked(sql, select(*CONVERSATION).where(c.channel == b("channel"), c.thread == b("thread")))
+    locked: Executable = _locked(sql, select(*CONVERSATION).where(c.channel == b("channel"), c.thread == b("thread")))
+    return locked
 
 
 def create_conversation(sql: Sql) -> Executable:
     """A new conversation, unless its thread has one."""
-    return sql.upsert(s.conversations).on_conflict_do_nothing()  # type: ignore[no-any-return]  # either engine's insert
+    found: Executable = sql.upsert(s.conversations).on_conflict_do_nothing()
+    return found
 
 
 def save_conversation(sql: Sql) -> Executable:
@@ -206,7 +209,8 @@ def message(sql: Sql) -> Executable:
 
 def first_sight(sql: Sql) -> Executable:
     """Enter a key, unless it was seen. The primary key decides, never a look beforehand."""
-    return sql.upsert(s.seen).on_conflict_do_nothing()  # type: ignore[no-any-return]  # either engine's insert
+    found: Executable = sql.upsert(s.seen).on_conflict_do_nothing()
+    return found
 
 
 def sight(sql: Sql) -> Executable:
@@ -343,14 +347,16 @@ def claimable(sql: Sql) -> Executable:
     """What may be sent on a route now, the oldest of each conversation."""
     c = s.deliveries.c
     found = select(*DELIVERY).where(c.route == b("route"), _free(), c.next_at <= b("now"), _head())
-    return _locked(sql, found.order_by(c.position).limit(b("limit")).offset(ZERO), skip=True)
+    locked: Executable = _locked(sql, found.order_by(c.position).limit(b("limit")).offset(ZERO), skip=True)
+    return locked
 
 
 def probe(sql: Sql) -> Executable:
     """One to try a failing route with, due or not: the least tried, so that a poison row is not tried for ever."""
     c = s.deliveries.c
     found = select(*DELIVERY).where(c.route == b("route"), _free(), _head())
-    return _locked(sql, found.order_by(c.attempts, c.position).limit(b("limit")).offset(ZERO), skip=True)
+    locked: Executable = _locked(sql, found.order_by(c.attempts, c.position).limit(b("limit")).offset(ZERO), skip=True)
+    return locked
 
 
 def lease(sql: Sql) -> Executable:
@@ -393,7 +399,8 @@ def expired(sql: Sql) -> Executable:
     """What waited too long."""
     c = s.deliveries.c
     found = select(*DELIVERY).where(c.state == lit("pending"), c.expires_at <= b("now"))
-    return _locked(sql, found.order_by(c.position).limit(b("limit")).offset(ZERO), skip=True)
+    locked: Executable = _locked(sql, found.order_by(c.position).limit(b("limit")).offset(ZERO), skip=True)
+    return locked
 
 
 def overdue(sql: Sql) -> Executable:
@@ -509,9 +516,10 @@ def set_health(sql: Sql) -> Executable:
     """What is known of a route."""
     statement = sql.upsert(s.routes)
     names = [column.name for column in ROUTE[1:]]
-    return statement.on_conflict_do_update(  # type: ignore[no-any-return]  # either engine's insert
+    found: Executable = statement.on_conflict_do_update(
         index_elements=["name"], set_={name: statement.excluded[name] for name in names}
     )
+    return found
 
 
 # ── ratings, mails, what channels keep ────────────────────────────────────────────────────────────
@@ -520,18 +528,20 @@ def set_health(sql: Sql) -> Executable:
 def rate(sql: Sql) -> Executable:
     """A user's rating; a later one replaces it."""
     statement = sql.upsert(s.ratings)
-    return statement.on_conflict_do_update(  # type: ignore[no-any-return]  # either engine's insert
+    found: Executable = statement.on_conflict_do_update(
         index_elements=["conversation"],
         set_={name: statement.excluded[name] for name in ("stars", "solved", "comment", "at")},
     )
+    return found
 
 
 def give_feedback(sql: Sql) -> Executable:
     """Whether a message helped; a later word replaces it."""
     statement = sql.upsert(s.feedback)
-    return statement.on_conflict_do_update(  # type: ignore[no-any-return]  # either engine's insert
+    found: Executable = statement.on_conflict_do_update(
         index_elements=["conversation", "seq"], set_={name: statement.excluded[name] for name in ("up", "at")}
     )
+    return found
 
 
 def mails_since(sql: Sql) -> Executable:
@@ -553,14 +563,16 @@ def forget_mails(sql: Sql) -> Executable:
 def keep(sql: Sql) -> Executable:
     """A value that a channel keeps under its own name."""
     statement = sql.upsert(s.kept)
-    return statement.on_conflict_do_update(  # type: ignore[no-any-return]  # either engine's insert
+    found: Executable = statement.on_conflict_do_update(
         index_elements=["space", "key"], set_={name: statement.excluded[name] for name in ("value", "at")}
     )
+    return found
 
 
 def keep_once(sql: Sql) -> Executable:
     """The same, unless it is there."""
-    return sql.upsert(s.kept).on_conflict_do_nothing()  # type: ignore[no-any-return]  # either engine's insert
+    found: Executable = sql.upsert(s.kept).on_conflict_do_nothing()
+    return found
 
 
 def kept(sql: Sql) -> Executable:
@@ -608,7 +620,7 @@ ENQUEUED = tuple(
 )
 
 
-class Bulk:
+class Bulk:  # every name in these statements is one of ours; what users say comes in the one parameter
     """The same three statements in either engine's words."""
 
     def __init__(self, *, postgres: bool) -> None:
@@ -621,35 +633,42 @@ class Bulk:
     def _rows(self, columns: tuple[tuple[str, str], ...]) -> str:
         if self._postgres:
             picks = [f"(value->>{n})::{kind} AS {name}" for n, (name, kind) in enumerate(columns)]
-            return (
-                f"SELECT {', '.join(picks)} FROM jsonb_array_elements(%(rows)s::jsonb) WITH ORDINALITY AS r(value, n)"
-            )
-        picks = [f"json_extract(value, '$[{n}]') AS {name}" for n, (name, _) in enumerate(columns)]
-        return f"SELECT {', '.join(picks)} FROM json_each(:rows)"
+            source = "jsonb_array_elements(%(rows)s::jsonb) WITH ORDINALITY AS r(value, n)"
+        else:
+            picks = [f"json_extract(value, '$[{n}]') AS {name}" for n, (name, _) in enumerate(columns)]
+            source = "json_each(:rows)"
+        return " ".join(("SELECT", ", ".join(picks), "FROM", source))
 
     def _insert(self, table: str, columns: tuple[tuple[str, str], ...]) -> str:
         """Rows of a table, in the order given: a delivery's position counts on it."""
         names = ", ".join(name for name, _ in columns)
-        order = " ORDER BY n" if self._postgres else ""
-        return f"INSERT INTO {table} ({names}) {self._rows(columns)}{order}"
+        order = "ORDER BY n" if self._postgres else ""
+        return " ".join(("INSERT INTO", table, "(", names, ")", self._rows(columns), order))
 
     def _save(self) -> str:
         """The next states of the conversations that nobody moved and whose keys are new; returns their ids."""
-        names = [name for name, _ in TURN[2:11]]
-        values = ", ".join(f"{name} = turn.{name}" for name in names)
+        values = ", ".join(f"{name} = turn.{name}" for name, _ in TURN[2:11])
         new = "NOT EXISTS (SELECT 1 FROM seen WHERE seen.scope = turn.scope AND seen.key = turn.key)"
+        unmoved = "conversations.id = turn.id AND conversations.version = turn.expected AND"
         if not self._postgres:
-            return (
-                f"UPDATE conversations SET {values} FROM ({self._rows(TURN)}) AS turn "
-                f"WHERE conversations.id = turn.id AND conversations.version = turn.expected AND {new} "
-                "RETURNING conversations.id"
+            turns = f"({self._rows(TURN)}) AS turn"
+            return " ".join(
+                ("UPDATE conversations SET", values, "FROM", turns, "WHERE", unmoved, new, "RETURNING conversations.id")
             )
         # Whoever is locked by another is left to the way that waits: one slow turn must not hold up a crowd.
-        return (
-            f"WITH turn AS MATERIALIZED ({self._rows(TURN)}), free AS ("
-            "SELECT c.id FROM conversations c JOIN turn ON c.id = turn.id AND c.version = turn.expected "
-            f"WHERE {new} ORDER BY c.id FOR UPDATE OF c SKIP LOCKED) "
-            f"UPDATE conversations SET {values} FROM turn "
-            "WHERE conversations.id = turn.id AND conversations.version = turn.expected "
-            "AND conversations.id IN (SELECT id FROM free) RETURNING conversations.id"
+        free = (
+            "SELECT conversations.id FROM conversations JOIN turn ON true WHERE",
+            unmoved,
+            new,
+            "ORDER BY conversations.id FOR UPDATE OF conversations SKIP LOCKED",
+        )
+        return " ".join(
+            (
+                f"WITH turn AS MATERIALIZED ({self._rows(TURN)}), free AS ({' '.join(free)})",
+                "UPDATE conversations SET",
+                values,
+                "FROM turn WHERE",
+                unmoved,
+                "conversations.id IN (SELECT id FROM free) RETURNING conversations.id",
+            )
         )
