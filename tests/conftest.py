@@ -10,6 +10,7 @@ import pytest
 from helpbot.dialogue.policy import Policy
 from helpbot.dialogue.replies import Replies
 from helpbot.dialogue.world import World
+from helpbot.hearing import open_hearing
 from helpbot.loading import read_replies
 
 ROOT = Path(__file__).parents[1]
@@ -33,4 +34,5 @@ def shipped_world(_own_cache: None) -> World:
         diagnose=compiled.engine.diagnose,
         replies=Replies(read_replies(ROOT / "bot")),
         policy=Policy(),
+        hear=open_hearing(ROOT / "bot", compiled.knowledge, None),
     )

@@ -184,6 +184,7 @@ def open_mind(places: Places, *, words_only: bool = False, report: Callable[[str
     from helpbot.compiled import open_engine
     from helpbot.config import read_bot
     from helpbot.dialogue.world import World
+    from helpbot.hearing import open_hearing
     from helpbot.loading import cache_folder
 
     bot = read_bot(places, cache=cache_folder())
@@ -199,6 +200,7 @@ def open_mind(places: Places, *, words_only: bool = False, report: Callable[[str
         replies=replies_of(places),
         policy=policy_of(bot),
         manners=manners_of(bot),
+        hear=open_hearing(places.bot, compiled.knowledge, encoder),
     )
     return Mind(compiled.knowledge, compiled.engine, world)
 
