@@ -122,6 +122,7 @@ def test_an_error_is_found_through_damage(error: str, damage: str) -> None:
         ("Oportunity wasnt found in autotask", ERRORS[1]),
         ("company has no external id", ERRORS[2]),
         ("accessforbidden", "Access Forbidden"),
+        ("the connection reset again", "ECONNRESET"),
     ],
 )
 def test_an_error_typed_from_memory_is_found(text: str, target: str) -> None:
@@ -279,6 +280,8 @@ def test_a_match_says_where_it_stands_and_what_was_forgiven() -> None:
     assert text[found.start : found.end].endswith("is invalid")
     (found,) = match("autotask auth error verify credentials")
     assert "“auth” for “authentication”" in found.evidence
+    assert not found.exact
+    (found,) = match("the contact, that has no external identifier")
     assert not found.exact
     assert 0 < found.coverage <= 1
 

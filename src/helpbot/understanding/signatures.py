@@ -105,6 +105,10 @@ _SPLIT: Final = {
     "won't": ("will", "not"),
     "wont": ("will", "not"),
     "ain't": ("is", "not"),
+    # What the operating system's codes are called in words.
+    "econnreset": ("connection", "reset"),
+    "econnrefused": ("connection", "refused"),
+    "econnaborted": ("connection", "aborted"),
 }
 
 _NEW: Final = 1 << 40  # ids of words that no signature holds begin here
@@ -721,8 +725,10 @@ class SignatureIndex:
             one.evidence += [f"without “{self._words[one.mine[j]]}”" for j in missing]
             if free:
                 one.penalty += 0.0 if added else 0.04  # no value where one belongs
-            elif not self._added(one, a, b, [p for p in added if self._telling(paste.words[p])]):
-                return False
+            else:
+                one.penalty += 0.005 * len(added)  # so that what holds more than the message is not called exact
+                if not self._added(one, a, b, [p for p in added if self._telling(paste.words[p])]):
+                    return False
         one.inner = one.lost
         return True
 
