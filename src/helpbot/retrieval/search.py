@@ -51,6 +51,7 @@ _PIECE: Final = 4  # characters
 _MOST_PIECED: Final = 20_000  # chunks: beyond, the pieces' index would outweigh the words'
 _STOP_RARITY: Final = 0.3  # of a word that is not indexed, within a run
 _WHOLE: Final = 1.0  # how many times more the runs count where all of them are there
+_MOST_PIECES_OF: Final = 150  # words of a text: a long paste has words enough to be found by
 _MOST_RUNS: Final = 20_000  # chunks whose runs are remembered
 PIECES: Final = "~"  # the name of the pieces' part among a hit's contributions
 MEANING: Final = "≈"  # and of the meaning's
@@ -238,7 +239,7 @@ class Searcher:
         exact = self.tokenizer.exact(text)
         pieces: Mapping[str, float] = _EMPTY
         if self.indexes.pieces is not None:
-            pieces = _damped(Counter(self.tokenizer.pieces(exact, _PIECE)))
+            pieces = _damped(Counter(self.tokenizer.pieces(exact[:_MOST_PIECES_OF], _PIECE)))
         runs: Mapping[str, float] = _EMPTY
         if len(exact) > 1:
             idf = [self._rarity(word) for word in exact]
