@@ -1,5 +1,8 @@
 """Articles are found by what a text says, and every hit says by what."""
 
+import subprocess
+import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -187,3 +190,42 @@ def test_linear_fusion_keeps_the_measure_of_the_words() -> None:
     assert linear(words, np.zeros(3), weight=1, ceiling=10).tolist() == words.tolist()
     assert linear(words, np.array([0, 1, -1.0]), weight=1, ceiling=10).tolist() == [10, 15, 0]
     assert linear(words * 0, np.array([0.2, 0, 0]), weight=1, ceiling=0).tolist() == [0.2, 0, 0]
+
+
+HOSTILE = {
+    "words": "order quote sync status ",
+    "other words": "a1 b2 c3 d4 e5 ",
+    "dots": "a.",
+    "quotes": "'a ",
+    "underscores": "a_",
+    "angles": "<a",
+    "slashes": "\\a/",
+    "brackets": "[",
+    "combining marks": "e\u0301",
+}
+
+
+@pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
+def test_twice_the_text_takes_about_twice_the_time(searcher: Searcher, unit: str) -> None:
+    def seconds(length: int) -> float:
+        text = (unit * length)[:length]
+        start = time.thread_time()
+        searcher.search(text)
+        return time.thread_time() - start
+
+    rounds = [(seconds(5_000), seconds(10_000), seconds(20_000)) for _ in range(12)]
+    once, twice, four_times = (min(column) for column in zip(*rounds, strict=True))
+    assert twice < 2.5 * once + 0.002
+    assert four_times < 2.5 * twice + 0.002
+    assert four_times < 0.1
+
+
+def test_searching_imports_no_compiler_and_no_framework() -> None:
+    code = (
+        "import sys; from helpbot.knowledge.article import Chunk; from helpbot.retrieval.search import Searcher\n"
+        "c = Chunk(id=0, article='a', section='s', anchor='x', title='t', text='tax')\n"
+        "searcher = Searcher.build([c]); [searcher.search('tax') for _ in range(99)]\n"
+        "print(sorted({'numba', 'scipy', 'pydantic', 'fastapi', 'sqlalchemy'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
