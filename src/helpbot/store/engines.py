@@ -13,6 +13,7 @@ import random
 import sqlite3
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from helpbot.desk.failpoints import reach
@@ -20,8 +21,7 @@ from helpbot.errors import CallError, Code, HelpbotError
 from helpbot.store.queries import Bulk, Sql
 
 if TYPE_CHECKING:
-    from functools import partial
-from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Cursor", "Engine", "Fragments", "PostgresEngine", "SqliteEngine", "unavailable"]
