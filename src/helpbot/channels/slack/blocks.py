@@ -155,7 +155,9 @@ def _plain(text: str, limit: int = limits.BUTTON) -> Block:
     return {"type": "plain_text", "text": limits.clip(text.strip() or "…", limit), "emoji": True}
 
 
-def button(text: str, action: str, value: str, *, style: str = "", label: str = "", confirm: Block | None = None) -> Block:
+def button(
+    text: str, action: str, value: str, *, style: str = "", label: str = "", confirm: Block | None = None
+) -> Block:
     """A button. `value` comes back when it is pressed."""
     element: Block = {"type": "button", "text": _plain(text), "action_id": action, "value": value}
     if style:
@@ -399,7 +401,9 @@ def case_root(
             ],
         },
         rich(
-            _line([_words("Error message" + ("" if case.error_message_given else " (not given by the user)"), bold=True)]),
+            _line(
+                [_words("Error message" + ("" if case.error_message_given else " (not given by the user)"), bold=True)]
+            ),
             _pre(limits.clip(case.error_message, ERROR_SHOWN)),
         ),
     ]
@@ -412,7 +416,12 @@ def case_root(
             _context(
                 f"Last: {escape(one_line(last.by, 60))} {escape(one_line(last.what, 200))}, {_moment(last.at)}",
                 " · ".join(
-                    part for part in (link(source, "The user's thread") if source else "", link(web, "Web desk") if web else "") if part
+                    part
+                    for part in (
+                        link(source, "The user's thread") if source else "",
+                        link(web, "Web desk") if web else "",
+                    )
+                    if part
                 ),
                 rule(settings),
             )
@@ -462,7 +471,9 @@ def _background(case: Case, titles: Callable[[str], str]) -> list[Block]:
 
 def _case_buttons(case: Case) -> list[Block]:
     def act(name: str, label: str, style: str = "", confirm: Block | None = None) -> Block:
-        return button(label, f"{ACTION.CASE}.{name}", case.id, style=style, label=f"{label}: {case.number}", confirm=confirm)
+        return button(
+            label, f"{ACTION.CASE}.{name}", case.id, style=style, label=f"{label}: {case.number}", confirm=confirm
+        )
 
     if not case.is_open:
         return [act("reopen", "Reopen")]
@@ -489,14 +500,18 @@ def transcript(lines: Sequence[tuple[datetime, str, str]]) -> list[Drawn]:
     for at, who, text in lines:
         for n, piece in enumerate(limits.pieces(text, 2_500)):
             head = f"{who}" if n == 0 else f"{who}, continued"
-            elements.append(rich(_line([_words(head, bold=True), _words(f"  {at:%H:%M}\n"), _words(piece.strip("\n") or " ")])))
+            elements.append(
+                rich(_line([_words(head, bold=True), _words(f"  {at:%H:%M}\n"), _words(piece.strip("\n") or " ")]))
+            )
     found = [_context(":speech_balloon: *The conversation so far*"), *elements]
     return [Drawn(text="The conversation so far", blocks=tuple(group)) for group in limits.messages(found) if group]
 
 
 def user_words(who: str, text: str, files: Sequence[str] = (), *, edited: bool = False) -> list[Drawn]:
     """A user's own words, for the agents."""
-    head = _context(f":speech_balloon: *{escape(one_line(who, 100))}*" + (" edited what they wrote" if edited else " wrote"))
+    head = _context(
+        f":speech_balloon: *{escape(one_line(who, 100))}*" + (" edited what they wrote" if edited else " wrote")
+    )
     blocks = [head, *(rich(_line([_words(piece)])) for piece in limits.pieces(text, SAID_SHOWN) if piece.strip())]
     if files:
         blocks.append(_context(":paperclip: " + ", ".join(escape(one_line(name, 150)) for name in files[:20])))
@@ -506,7 +521,9 @@ def user_words(who: str, text: str, files: Sequence[str] = (), *, edited: bool =
 
 def agent_line(who: str, text: str, *, note: str = "") -> list[Drawn]:
     """An agent's words to the user, for the other agents. `note` says where they were written, or what became of them."""
-    head = _context(f":outbox_tray: *{escape(one_line(who, 100))}* to the user" + (f" · {escape(note)}" if note else ""))
+    head = _context(
+        f":outbox_tray: *{escape(one_line(who, 100))}* to the user" + (f" · {escape(note)}" if note else "")
+    )
     blocks = [head, *(rich(_line([_words(piece)])) for piece in limits.pieces(text, SAID_SHOWN) if piece.strip())]
     shown = escape(limits.clip(f"{who} to the user: {text}", 3_000))
     return [Drawn(text=shown, blocks=tuple(group)) for group in limits.messages(blocks)]

@@ -67,7 +67,7 @@ PATIENCE: Final = 4.0  # seconds a caller waits for its turn in a channel; beyon
 MAX_RETRY_AFTER: Final = 3600.0
 
 
-class SlackFault(OutsideError):
+class SlackFault(OutsideError):  # noqa: N818 - a fault of Slack's, as `Fault` is one of a file's
     """Slack did not do it. `error` is Slack's own word for why; empty if Slack did not answer at all."""
 
     def __init__(
@@ -167,7 +167,11 @@ class Slack:
         if not token:
             raise SlackFault(f"the bot is not installed in the workspace {team}", error="not_installed", permanent=True)
         return WebClient(
-            token=token, base_url=self._settings.api_url, timeout=self._settings.timeout, retry_handlers=[], logger=_QUIET
+            token=token,
+            base_url=self._settings.api_url,
+            timeout=self._settings.timeout,
+            retry_handlers=[],
+            logger=_QUIET,
         )
 
     # ── calls ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -217,7 +221,12 @@ class Slack:
         self._refuse_resting(keys)
         try:
             answer = self.client(team).files_upload_v2(
-                channel=channel, thread_ts=thread, filename=name, title=name, content=content, initial_comment=comment or None
+                channel=channel,
+                thread_ts=thread,
+                filename=name,
+                title=name,
+                content=content,
+                initial_comment=comment or None,
             )
         except SlackApiError as error:
             fault = _fault(error, "files.upload")
@@ -258,7 +267,9 @@ class Slack:
         if not self._ours(url):
             return False
         try:
-            answer = WebhookClient(url, timeout=self._settings.timeout, retry_handlers=[], logger=_QUIET).send_dict(message)
+            answer = WebhookClient(url, timeout=self._settings.timeout, retry_handlers=[], logger=_QUIET).send_dict(
+                message
+            )
         except (URLError, OSError, http.client.HTTPException, SlackClientError, ValueError):
             return False
         return answer.status_code == 200
@@ -272,7 +283,11 @@ class Slack:
                 return False
             if self._settings.api_url != API_URL and (parts.scheme, parts.netloc) == (api.scheme, api.netloc):
                 return True
-            return parts.scheme == "https" and parts.port in {None, 443} and host.endswith((".slack.com", ".slack-files.com"))
+            return (
+                parts.scheme == "https"
+                and parts.port in {None, 443}
+                and host.endswith((".slack.com", ".slack-files.com"))
+            )
         except ValueError:
             return False
 
@@ -284,7 +299,9 @@ class Slack:
                 until, error = self._resting.get(key, (0.0, ""))
                 left = until - self._now()
                 if left > 0:
-                    raise SlackFault(f"Slack said {error}; it is asked again in {left:.0f} s", error=error, retry_after=left)
+                    raise SlackFault(
+                        f"Slack said {error}; it is asked again in {left:.0f} s", error=error, retry_after=left
+                    )
 
     def _note(self, fault: SlackFault, keys: list[str]) -> None:
         if fault.error in ACCOUNT:
@@ -333,10 +350,14 @@ def _fault(error: SlackApiError, method: str) -> SlackFault:
     if status >= 500 or name in PASSING or not name:
         return SlackFault(f"Slack failed at {method} ({name or status})", error=name)
     if name in ACCOUNT or name in CHANNEL:
-        return SlackFault(f"Slack refused {method}: {name}", error=name, retry_after=REST)
+        return SlackFault(f"Slack refused {method}: {name}", error=name)
     detail = ""
     if isinstance(data, dict):
-        notes = data.get("response_metadata", {}).get("messages", []) if isinstance(data.get("response_metadata"), dict) else []
+        notes = (
+            data.get("response_metadata", {}).get("messages", [])
+            if isinstance(data.get("response_metadata"), dict)
+            else []
+        )
         detail = f" ({'; '.join(str(note)[:200] for note in notes[:2])})" if notes else ""
     return SlackFault(f"Slack refused {method}: {name}{detail}", error=name, permanent=True)
 

@@ -113,4 +113,6 @@ def _known(values: dict[str, Any]) -> dict[str, Any]:
     """What `Installation` takes: a newer SDK may have written more."""
     import inspect
 
-    return {name: value for name, value in values.items() if name in inspect.signature(Installation.__init__).parameters}
+    return {
+        name: value for name, value in values.items() if name in inspect.signature(Installation.__init__).parameters
+    }

@@ -47,7 +47,7 @@ def _unwrap(inner: str, own: str) -> str:
         return f"#{label.removeprefix('#')}" if label else target
     if target.startswith("!"):
         if label:
-            return label if label.startswith("@") or "^" in target and target.startswith("!date") else f"@{label}"
+            return label if label.startswith("@") or ("^" in target and target.startswith("!date")) else f"@{label}"
         return "@" + target[1:].split("^", 1)[0]
     address = target.removeprefix("mailto:").removeprefix("tel:")
     if not bar or not label or label == address:

@@ -95,11 +95,19 @@ def edited(body: Mapping[str, Any]) -> Heard | None:
     return _heard(body, event, after, edited_at=str(after["edited"].get("ts", "")))
 
 
-def _heard(body: Mapping[str, Any], event: Mapping[str, Any], said: Mapping[str, Any], edited_at: str = "") -> Heard | None:
+def _heard(
+    body: Mapping[str, Any], event: Mapping[str, Any], said: Mapping[str, Any], edited_at: str = ""
+) -> Heard | None:
     team = str(body.get("team_id") or event.get("team") or "")
     channel, user, ts = (str(event.get("channel") or ""), str(said.get("user") or ""), str(said.get("ts") or ""))
     root = str(said.get("thread_ts") or ts)
-    if not (_ID.fullmatch(team) and _ID.fullmatch(channel) and _ID.fullmatch(user) and _TS.fullmatch(ts) and _TS.fullmatch(root)):
+    if not (
+        _ID.fullmatch(team)
+        and _ID.fullmatch(channel)
+        and _ID.fullmatch(user)
+        and _TS.fullmatch(ts)
+        and _TS.fullmatch(root)
+    ):
         return None
     own = own_user(body)
     if said.get("bot_id") or said.get("bot_profile") or (said.get("app_id") and not said.get("client_msg_id")):

@@ -95,4 +95,6 @@ class People:
 
 def _plain(name: str) -> str:
     """A name on one line without control characters, as the desk wants it."""
-    return " ".join("".join(letter if ord(letter) >= 32 and ord(letter) != 127 else " " for letter in name).split())[:200]
+    return " ".join("".join(letter if ord(letter) >= 32 and ord(letter) != 127 else " " for letter in name).split())[
+        :200
+    ]

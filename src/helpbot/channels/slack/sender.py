@@ -145,7 +145,9 @@ class SlackSender:
         if place is None or place.is_dm or place.private or place.team != team:
             return ""
         try:
-            answer = self._slack.call(team, "chat.getPermalink", place=place.channel, channel=place.channel, message_ts=place.ts)
+            answer = self._slack.call(
+                team, "chat.getPermalink", place=place.channel, channel=place.channel, message_ts=place.ts
+            )
         except SlackFault:
             return ""
         found = str(answer.get("permalink", ""))
@@ -160,7 +162,12 @@ class SlackSender:
         if known is None:
             try:
                 self._slack.upload(
-                    team, channel, ts, f"{case.number}-error.txt", case.error_message.encode(), "The whole error message"
+                    team,
+                    channel,
+                    ts,
+                    f"{case.number}-error.txt",
+                    case.error_message.encode(),
+                    "The whole error message",
                 )
             except SlackFault as fault:
                 self._state.withdraw(delivery.id, "error")
@@ -271,7 +278,12 @@ class SlackSender:
         for group in limits.messages(drawn.blocks):
             thread = {"thread_ts": place.ts} if place.ts else {}
             if not self._slack.respond(
-                str(kept["url"]), response_type="ephemeral", replace_original=False, text=drawn.text, blocks=group, **thread
+                str(kept["url"]),
+                response_type="ephemeral",
+                replace_original=False,
+                text=drawn.text,
+                blocks=group,
+                **thread,
             ):
                 return False
         self._state.keep("respond", place.key, {**kept, "left": int(kept["left"]) - 1})

@@ -66,6 +66,7 @@ class SlackSettings:
     api_url: str = API_URL
     public_url: str = ""  # where articles and the OAuth pages are reached
     case_channel: str = ""
+    case_team: str = ""  # the workspace of the case channel, where several have the bot
     agents: Agents = field(default_factory=Agents)
     notices: Mapping[str, Mode] = field(default_factory=dict)  # by channel; those not named are off
     notice_confidence: float = 0.85
@@ -106,6 +107,7 @@ _ID: Final = {
 _KNOWN: Final = frozenset(
     {
         "case_channel",
+        "case_team",
         "agents",
         "channels",
         "notice_confidence",
@@ -155,7 +157,10 @@ def slack_settings(
             fault("", f"does not begin with {start}", "Copy it again from the app's page at api.slack.com/apps", env)
     if signing_secret and len(signing_secret) < 24:
         fault(
-            "", "is shorter than 24 characters", "Copy the signing secret from the app's page", "HELPBOT_SLACK_SIGNING_SECRET"
+            "",
+            "is shorter than 24 characters",
+            "Copy the signing secret from the app's page",
+            "HELPBOT_SLACK_SIGNING_SECRET",
         )
     if bool(client_id) != bool(client_secret):
         fault(
@@ -185,8 +190,11 @@ def slack_settings(
         api_url=(api_url or API_URL).rstrip("/") + "/",
         public_url=public_url.rstrip("/"),
         case_channel=channel,
+        case_team=str(table.get("case_team", "")),
         agents=Agents(
-            teams=_ids(agents, "teams", fault), groups=_ids(agents, "groups", fault), people=_ids(agents, "people", fault)
+            teams=_ids(agents, "teams", fault),
+            groups=_ids(agents, "groups", fault),
+            people=_ids(agents, "people", fault),
         ),
         notices=_modes(table.get("channels", {}), fault),
         notice_confidence=_number(table, "notice_confidence", 0.85, 0.5, 1.0, fault),

@@ -162,9 +162,7 @@ class SlackState:
             row = cursor.fetchone()
             if row is None:
                 return None
-            cursor.execute(
-                self._text(_LEASE), {"row": row[0], "new_lease": lease, "new_until": micros(now + LEASE)}
-            )
+            cursor.execute(self._text(_LEASE), {"row": row[0], "new_lease": lease, "new_until": micros(now + LEASE)})
             return Deed(
                 id=row[0],
                 key=row[1],
@@ -386,9 +384,7 @@ class SlackState:
     def drop(self, space: str, key: str) -> bool:
         """Forget a name; whether it was there."""
         values = {"room": space, "name": key}
-        return bool(
-            self._db.write(lambda cursor: (cursor.execute(self._text(_DROP), values), cursor.rowcount)[1] == 1)
-        )
+        return bool(self._db.write(lambda cursor: (cursor.execute(self._text(_DROP), values), cursor.rowcount)[1] == 1))
 
     # ── how it is done ───────────────────────────────────────────────────────────────────────────────────────
 

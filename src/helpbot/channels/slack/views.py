@@ -259,7 +259,11 @@ def suggest(case: Case, first: Sequence[tuple[str, str]]) -> Block:
 def ask_bot(channel: str, text: str = "") -> Block:
     """A question typed where no message box is at hand."""
     return _modal(
-        VIEW.ASK_BOT, "Find a fix", "Ask", [_input("text", "Question or error message", _text(text, long=True))], channel=channel
+        VIEW.ASK_BOT,
+        "Find a fix",
+        "Ask",
+        [_input("text", "Question or error message", _text(text, long=True))],
+        channel=channel,
     )
 
 
@@ -398,5 +402,3 @@ def _notices(notices: Mapping[str, Mode]) -> list[Block]:
         }
     )
     return blocks
-
-

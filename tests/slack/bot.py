@@ -1,0 +1,329 @@
+"""The bot under test, whole: desk, store, courier, Slack service, its gate behind a real web server; and the driver
+that plays Slack's part towards it: events, buttons, forms, each signed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import itertools
+import json
+import socket
+import threading
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import uvicorn
+
+from helpbot.channels.slack.calls import Pace
+from helpbot.channels.slack.engine import engine_of
+from helpbot.channels.slack.service import SlackService
+from helpbot.channels.slack.settings import Agents, Mode, Prompt, SlackSettings
+from helpbot.desk.delivery import Courier
+from helpbot.desk.desk import Desk
+from helpbot.desk.records import DeskSettings
+from helpbot.dialogue.world import World
+from helpbot.escalation.routing import Route, Routing
+from helpbot.messages import Channel, Inbound, Person
+from helpbot.store.sql import SqlStore
+from tests.dialogue.worlds import small_world
+from tests.slack.standin import StandIn
+
+SECRET = "0123456789abcdef0123456789abcdef"
+TEAM, BOT = "T01", "U0BOT"
+
+
+@dataclass
+class Clock:
+    now: datetime | None = None  # None: the real time
+    off: timedelta = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return (self.now or datetime.now(UTC)) + self.off
+
+    def pass_(self, **length: float) -> None:
+        self.off += timedelta(**length)
+
+
+def settings_for(slack: StandIn, **changes: Any) -> SlackSettings:
+    base = SlackSettings(
+        signing_secret=SECRET,
+        bot_token="xoxb-home",
+        app_token="xapp-1-home",
+        api_url=slack.api_url,
+        public_url="https://bot.example.com",
+        case_channel="C0CASES",
+        agents=Agents(people=frozenset({"U0SAM", "U0KIM"})),
+        notices={"C0HELP": Mode.ANSWER, "C0ELSE": Mode.OFFER},
+        prompts=(Prompt(title="Alpha fails", message="alpha failed"), Prompt(title="Gamma", message="gamma?")),
+        timeout=5,
+    )
+    return replace(base, **changes)
+
+
+class Bot:
+    """`tell` and its like play Slack; `settle` lets everything be worked off that is due."""
+
+    def __init__(
+        self,
+        slack: StandIn,
+        folder: Path,
+        *,
+        settings: SlackSettings | None = None,
+        world: World | None = None,
+        pace: Pace | None = None,
+        url: str | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.slack, self.folder = slack, folder
+        self.settings = settings or settings_for(slack)
+        self.world = world or small_world()
+        self.clock = clock or Clock()
+        self.mono = Clock()
+        self.alerts: list[str] = []
+        self.store = SqlStore(url or f"sqlite:///{folder}/helpbot.db")
+        routes = {
+            name: Route(name=name, sender="slack", target="C0CASES", per_second=1000.0) for name in ("agents", "users")
+        }
+        self.desk_settings = DeskSettings(
+            routing=Routing(routes=routes, default=("agents",)), reply_routes={Channel.SLACK: "users"}
+        )
+        self.desk = Desk(self.store, lambda: self.world, self.desk_settings, self.clock)
+        self.service = SlackService(
+            self.settings,
+            self.desk,
+            self.store.engine,
+            engine_of(lambda: self.world),
+            scopes=("chat:write",),
+            clock=self.clock,
+            monotonic=lambda: time.monotonic() + self.mono.off.total_seconds(),
+            alert=self.alerts.append,
+            pace=pace or Pace(1e6),
+            web=lambda case: f"https://bot.example.com/desk/{case.number}",
+        )
+        self.courier = Courier(self.store, [self.service.sender], self.desk_settings, self.clock)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/slack"
+        config = uvicorn.Config(self.service.gate, log_level="critical", lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.005)
+        self.http = httpx.Client(base_url=self.url, timeout=20)
+        self._ids = itertools.count(1)
+
+    def _serve(self) -> None:
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(self._server.serve(sockets=[self._socket]))
+        loop.close()
+
+    def close(self) -> None:
+        self.http.close()
+        self._server.should_exit = True
+        self._thread.join(timeout=5)
+        self._socket.close()
+        self.service.stop(patience=2)
+        self.store.close()
+
+    # ── Slack's part ──
+
+    def signed(self, body: bytes | str, kind: str = "application/json", *, at: int | None = None, **headers: str) -> httpx.Response:
+        raw = body.encode() if isinstance(body, str) else body
+        stamp = str(int(self.clock().timestamp()) if at is None else at)
+        mac = hmac.new(SECRET.encode(), f"v0:{stamp}:".encode() + raw, hashlib.sha256).hexdigest()
+        sent = {
+            "content-type": kind,
+            "x-slack-request-timestamp": stamp,
+            "x-slack-signature": f"v0={mac}",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        return self.http.post("/events", content=raw, headers=sent)
+
+    def event(self, event: dict[str, Any], *, team: str = TEAM, event_id: str = "", own: bool = True, **headers: str) -> httpx.Response:
+        body = {
+            "token": "old",
+            "team_id": team,
+            "api_app_id": "A01",
+            "type": "event_callback",
+            "event_id": event_id or f"Ev{next(self._ids):06d}",
+            "event_time": int(time.time()),
+            "event": event,
+        }
+        if own:
+            body["authorizations"] = [{"team_id": team, "user_id": BOT, "is_bot": True, "enterprise_id": None}]
+        answer = self.signed(json.dumps(body), **headers)
+        return answer
+
+    def say(self, text: str, *, user: str = "U0ANN", channel: str = "C0HELP", thread: str = "", ts: str = "", **more: Any) -> str:
+        """Somebody writes a message; its ts."""
+        ts = ts or self.slack.next_ts()
+        event = {
+            "type": "message", "channel": channel, "user": user, "text": text, "ts": ts, "client_msg_id": f"m-{ts}",
+            "channel_type": "im" if channel.startswith("D") else "channel", "team": TEAM,
+            **({"thread_ts": thread} if thread else {}), **more,
+        }  # fmt: skip
+        answer = self.event(event)
+        assert answer.status_code == 200, answer.text
+        return ts
+
+    def mention(self, text: str, *, user: str = "U0ANN", channel: str = "C0HELP", thread: str = "", both: bool = True) -> str:
+        """Somebody mentions the bot: Slack tells it twice."""
+        ts = self.slack.next_ts()
+        words = f"<@{BOT}> {text}"
+        if both:
+            self.say(words, user=user, channel=channel, thread=thread, ts=ts)
+        event = {
+            "type": "app_mention", "channel": channel, "user": user, "text": words, "ts": ts, "team": TEAM,
+            **({"thread_ts": thread} if thread else {}),
+        }  # fmt: skip
+        assert self.event(event).status_code == 200
+        return ts
+
+    def form(self, payload: dict[str, Any]) -> httpx.Response:
+        return self.signed(urlencode({"payload": json.dumps(payload)}), "application/x-www-form-urlencoded")
+
+    def command(self, text: str, *, user: str = "U0ANN", channel: str = "C0HELP", trigger: str = "") -> httpx.Response:
+        trigger = trigger or self.slack.trigger()
+        fields = {
+            "token": "old", "team_id": TEAM, "channel_id": channel, "user_id": user, "user_name": "ann",
+            "command": self.settings.command, "text": text, "trigger_id": trigger,
+            "response_url": self.slack.response_url(f"cmd-{trigger}"), "api_app_id": "A01",
+        }  # fmt: skip
+        return self.signed(urlencode(fields), "application/x-www-form-urlencoded")
+
+    def shortcut(self, message: dict[str, Any], *, user: str = "U0ANN", channel: str = "C0HELP") -> httpx.Response:
+        trigger = self.slack.trigger()
+        return self.form(
+            {
+                "type": "message_action", "callback_id": "find_a_fix", "trigger_id": trigger,
+                "team": {"id": TEAM}, "user": {"id": user, "team_id": TEAM}, "channel": {"id": channel},
+                "message": message, "message_ts": message["ts"], "response_url": self.slack.response_url(f"short-{trigger}"),
+            }
+        )  # fmt: skip
+
+    def press(
+        self,
+        label: str,
+        message: dict[str, Any],
+        *,
+        user: str = "U0ANN",
+        channel: str = "C0HELP",
+        team: str = TEAM,
+        user_team: str = TEAM,
+        name: str = "",
+        action_ts: str = "",
+        trigger: str | None = None,
+        **chosen: Any,
+    ) -> httpx.Response:
+        """Press the button with this label on a message (or a response to a command, named `name`)."""
+        element = find_button(message, label)
+        action = {**element, "block_id": "b", "action_ts": action_ts or self.slack.next_ts(), **chosen}
+        ts = message.get("ts", "")
+        payload = {
+            "type": "block_actions", "team": {"id": team}, "user": {"id": user, "username": "x", "team_id": user_team},
+            "api_app_id": "A01", "trigger_id": self.slack.trigger() if trigger is None else trigger, "channel": {"id": channel},
+            "container": {
+                "type": "message", "message_ts": ts or "1.1", "channel_id": channel, "is_ephemeral": bool(name),
+                **({"thread_ts": message["thread_ts"]} if message.get("thread_ts") else {}),
+            },
+            "message": message, "response_url": self.slack.response_url(name or f"press-{next(self._ids)}"),
+            "actions": [action],
+        }  # fmt: skip
+        return self.form(payload)
+
+    def submit(self, view: dict[str, Any], values: dict[str, Any], *, user: str = "U0ANN", user_team: str = TEAM) -> httpx.Response:
+        """Submit a window; a value is text, or ("option", id)."""
+        state: dict[str, Any] = {}
+        for block in view["blocks"]:
+            if block["type"] != "input":
+                continue
+            element = block["element"]
+            given = values.get(block["block_id"], element.get("initial_value"))
+            if isinstance(given, tuple):
+                entry: dict[str, Any] = {"type": element["type"], "selected_option": {"value": given[1]}}
+            else:
+                entry = {"type": element["type"], "value": given}
+            state[block["block_id"]] = {element["action_id"]: entry}
+        payload = {
+            "type": "view_submission", "team": {"id": TEAM}, "user": {"id": user, "team_id": user_team}, "api_app_id": "A01",
+            "trigger_id": self.slack.trigger(),
+            "view": {
+                "id": view["id"], "type": "modal", "callback_id": view["callback_id"], "state": {"values": state},
+                "private_metadata": view["private_metadata"], "hash": "h", "blocks": view["blocks"],
+            },
+        }  # fmt: skip
+        return self.form(payload)
+
+    # ── our own part ──
+
+    def settle(self) -> None:
+        """Work off everything that is due, as the threads would."""
+        for _ in range(50):
+            done = self.service.work() + self.courier.run_once()
+            self.service._asides.submit(lambda: None).result(timeout=10)
+            if not done:
+                break
+        self.service.keep_up()
+
+    # ── what a test looks at ──
+
+    def widget_talk(self, *texts: str, name: str = "Wanda Widget") -> str:
+        """A conversation of a visitor of the website; its id."""
+        person = Person(id="w1", name=name)
+        started = self.desk.start(Channel.WIDGET, person)
+        id_ = started.conversation.id
+        for n, text in enumerate(texts):
+            self.desk.receive(
+                Inbound(key=f"w-{id_}-{n}", channel=Channel.WIDGET, thread=id_, person=person, text=text)
+            )
+        return id_
+
+    def root(self, n: int = -1) -> dict[str, Any]:
+        """A case's root message."""
+        return [m for m in self.slack.messages["C0CASES"] if not m.get("thread_ts")][n]
+
+    def case_thread(self, n: int = -1) -> list[dict[str, Any]]:
+        return self.slack.thread("C0CASES", self.root(n)["ts"])
+
+
+def find_button(message: dict[str, Any], label: str) -> dict[str, Any]:
+    for block in message.get("blocks") or []:
+        for element in [*block.get("elements", []), *([block["accessory"]] if "accessory" in block else [])]:
+            text = element.get("text") if isinstance(element, dict) else None
+            if isinstance(text, dict) and text.get("text") == label:
+                return element
+            if isinstance(element, dict) and element.get("action_id") == label:
+                return element
+            for half in ("positive_button", "negative_button"):
+                if isinstance(element, dict) and element.get(half, {}).get("text", {}).get("text") == label:
+                    return {"type": "feedback_buttons", "action_id": element["action_id"], "value": element[half]["value"]}
+    raise AssertionError(f"no button {label!r} in {labels(message)}")
+
+
+def labels(message: dict[str, Any]) -> list[str]:
+    return [
+        element["text"]["text"]
+        for block in message.get("blocks") or []
+        for element in block.get("elements", [])
+        if isinstance(element, dict) and element.get("type") == "button"
+    ]
+
+
+def words(node: Any) -> str:
+    """All the text of a message's blocks, in order."""
+    if isinstance(node, dict):
+        own = node.get("text")
+        if node.get("type") == "link":
+            return node.get("text", node["url"])
+        return (own if isinstance(own, str) else "") + "".join(
+            words(value) for key, value in node.items() if isinstance(value, dict | list)
+        )
+    if isinstance(node, list):
+        return "\n".join(words(part) for part in node)
+    return ""
