@@ -263,7 +263,7 @@ def damaged(text: str, rng: random.Random) -> str:
             width = rng.randint(24, 60)
             text = re.sub(rf"(.{{{width},}}?) ", r"\1\n", text)
         elif kind == "cut":
-            keep = max(24, int(len(text) * rng.uniform(0.6, 0.9)))
+            keep = max(24, int(len(text) * rng.uniform(0.7, 0.95)))
             if keep < len(text):
                 text = rng.choice(
                     (text[:keep] + "…", text[:keep], text[:keep] + "...", "…" + text[-keep:], text[-keep:])

@@ -91,9 +91,11 @@ _SHORT: Final = dict(
         "param=parameter params=parameters arg=argument args=arguments"
     )
 )
-# Words one letter from "not" that are words themselves.
 _DENYING: Final = frozenset(("no", "not", "cannot"))
-_NEAR_NOT: Final = words_of("now got hot lot note net nor nod rot dot pot bot cot jot knot no non nut nit tot")
+# Words one letter from "no" or "not" that are words themselves.
+_NEAR_NOT: Final = words_of(
+    "now got hot lot note net nor nod rot dot pot bot cot jot knot no non nut nit tot go ho so new nu know one"
+)
 _SPLIT: Final = {
     **{
         f"{verb}n{mark}t": (verb, "not")
@@ -579,7 +581,7 @@ class SignatureIndex:
             beside = np.concatenate([keys[1:] == keys[:-1] + 1, [False]])
             sums = sums + np.where(beside, np.concatenate([sums[1:], [0.0]]), 0.0)
         who = keys >> 13
-        worth = sums * np.sqrt(np.minimum(1.0, sums / self._total[who]))
+        worth = sums * np.minimum(1.0, sums / self._total[who])
         best = np.argsort(-worth, kind="stable")[: _TRIED * 2]
         out: list[tuple[int, int, float]] = []
         seen: set[int] = set()
@@ -855,7 +857,7 @@ class SignatureIndex:
         """Words that agree once the spaces are taken out ("ha sno", "manybytes"): of the signature, of the paste."""
         if tail or head:
             # Beyond an end: one word for two, or two for one, next to what matched.
-            for a, b in ((2, 1), (1, 2)):
+            for a, b in ((2, 1), (1, 2), (2, 2)):
                 if len(missing) >= a and len(free) >= b:
                     js, ps = (missing[:a], free[:b]) if tail else (missing[-a:], free[-b:])
                     if self._alike(js, ps, words, mine):
@@ -888,11 +890,8 @@ class SignatureIndex:
         if word in NEGATIONS:
             if said in _DENYING and word in _DENYING:
                 return 0.85
-            return (
-                0.8
-                if word == "not" and said not in _NEAR_NOT and len(said) >= 2 and OSA.distance(said, word) == 1
-                else 0.0
-            )
+            mistyped = word in ("no", "not") and said not in _NEAR_NOT and 2 <= len(said) <= 4
+            return 0.8 if mistyped and OSA.distance(said, word) == 1 else 0.0
         if len(said) >= 4 and len(word) > len(said) and word.startswith(said):
             return 0.85
         # Its place is known here, so more letters may be wrong than where it might be any word.
@@ -932,7 +931,8 @@ class SignatureIndex:
             return False
         if side < 0:
             beyond = paste.text[max(0, start - 3) : start].rstrip(" ")
-            return word.endswith(said) and (not beyond or beyond[-1] in _ENDS)
+            told = other > 0 and paste.words[other - 1] in _SAYING
+            return word.endswith(said) and (not beyond or beyond[-1] in _ENDS or told)
         beyond = paste.text[end : end + 3].lstrip(" ")
         return word.startswith(said) and (not beyond or beyond[0] in _ENDS)
 
