@@ -108,7 +108,7 @@ class Weights:
 
 
 # What tells the two apart: a pasted error stands in the text word by word, a question's words in the title.
-QUESTION: Final = Weights(titles=0.5, pieces=0.2, runs=0.6, meaning=4.0)
+QUESTION: Final = Weights(titles=0.5, pieces=0.25, runs=0.6, meaning=5.0)
 ERROR: Final = Weights(titles=0.2, pieces=0.2, runs=1.2, meaning=1.0)
 
 
