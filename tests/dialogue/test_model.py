@@ -172,14 +172,14 @@ def test_a_build_that_opens_incomplete_cases_is_caught() -> None:
     """The negative control: with the check of missing fields taken out, the promise above fails."""
     import pytest
 
-    from helpbot.dialogue import machine
+    from helpbot.dialogue import escalating
 
-    original = machine._awaiting
-    machine._awaiting = lambda now: ()  # type: ignore[assignment]
+    original = escalating.awaiting
+    escalating.awaiting = lambda now: ()
     try:
         done = perform(replace(Rehearsal(WORLD, at=NOON).conversation), events.UserSaid(at=NOON, text="a person please"), WORLD, 1)
         opened = [action for action in done.actions if isinstance(action, OpenCase)]
         with pytest.raises(AssertionError):
             assert all(action.product_name.strip() for action in opened)
     finally:
-        machine._awaiting = original
+        escalating.awaiting = original

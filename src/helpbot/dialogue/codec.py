@@ -124,7 +124,7 @@ def reply_from_json(data: Mapping[str, Any]) -> Reply:
     )
 
 
-def _shallow(value: Any) -> dict[str, Any]:  # noqa: ANN401 (any of our frozen values)
+def _shallow(value: Any) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 

@@ -41,7 +41,7 @@ _FENCE: Final = re.compile(r"^\s*(?:```|~~~)[\w+-]*[ \t]*\n?|\n?[ \t]*(?:```|~~~
 _JSON_PRODUCT: Final = ("product_name", "productname", "product", "item", "product name", "affected_product")
 _JSON_ERROR: Final = ("error_message", "errormessage", "error", "message", "error message", "msg", "detail")
 
-# "it's the Lenovo T14 and the error is: …", "the error says … and the product is …"
+# As in: it's the Lenovo T14 and the error is … / the error says … and the product is …
 _SENTENCE_ERROR: Final = re.compile(
     r"(?:^|[\s,.;(-])(?:and |with |gives? |shows? |i (?:get|see|got) |we (?:get|see|got) )?(?:the |an? |this |following |full |exact |same |my |our )*(?:error(?: message| text| code)?|message)"
     r"(?: (?:that )?(?:i|we) (?:get|see|got|have))?(?: (?:is|was|says|said|reads|shows|states|being|goes))?(?: (?:this|as follows))?[ \t]*(?P<mark>[:=\"“'‘`]|(?<=is )|(?<=says )|(?<=reads )|(?<=was )|(?<=said ))[ \t]*",
@@ -195,9 +195,9 @@ def product_in(text: str, *, common: Collection[str]) -> str:
         name = match["value"]
         end = _END_OF_NAME.search(name)
         name = (name[: end.start()] if end else name).strip().strip("\"“”'`*_")
-        if 2 <= len(name) <= _LONGEST_NAME and words(name) <= 8 and _PROPER.search(name) and fold(name) not in common:
-            if not any(fold(word) in common for word in name.split()[:1]):
-                return name
+        fits = 2 <= len(name) <= _LONGEST_NAME and words(name) <= 8 and _PROPER.search(name)
+        if fits and fold(name) not in common and fold(name.split()[0]) not in common:
+            return name
     return ""
 
 

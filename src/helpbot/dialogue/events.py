@@ -45,7 +45,7 @@ class UserChose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserSubmitted:
-    """The user sent the form: values by field name (`product_name`, `error_message`, and free ones: psa, note, email)."""
+    """The user sent the form: values by name (`product_name`, `error_message`, and free ones: psa, note, email)."""
 
     at: datetime
     values: Mapping[str, str]
