@@ -103,6 +103,7 @@ def reply_to_json(reply: Reply) -> dict[str, Any]:
     """A reply with its parts; each part carries its `type`."""
     out = dict(reply.as_json())
     out["text"] = out.pop("reply")
+    out["confidence"] = reply.confidence
     out["understood"] = reply.understood
     out["parts"] = [_part_to_json(part) for part in reply.parts]
     return out

@@ -44,51 +44,41 @@ def check_knowledge(knowledge: KnowledgeBase) -> list[Fault]:
     return sorted(faults, key=lambda fault: (not fault.grave, fault))
 
 
-def _line(resolution: Resolution, words: str) -> int:
-    del (
-        words
-    )  # the line of a value is known while the file is parsed; here the file's first line stands for it
-    return resolution.origin.line
+def _fault(
+    resolution: Resolution, place: tuple[str | int, ...], problem: str, remedy: str, *, grave: bool = True
+) -> Fault:
+    """A fault at the line of one of the resolution's fields."""
+    return Fault(resolution.origin.path, resolution.line(*place), problem, remedy, grave)
 
 
-def _all_sources(resolution: Resolution) -> Iterator[tuple[str, Source]]:
-    yield "source", resolution.source
-    for number, step in enumerate(resolution.steps, 1):
-        yield f"step {number}", step.source
-    for number, point in enumerate(resolution.points, 1):
-        yield f"point {number}", point.source
+def _all_sources(resolution: Resolution) -> Iterator[tuple[tuple[str | int, ...], str, Source]]:
+    """Every source: where it stands in the file, what to call it, and what it cites."""
+    yield ("source",), "source", resolution.source
+    for index, step in enumerate(resolution.steps):
+        yield ("steps", index, "source"), f"step {index + 1}", step.source
+    for index, point in enumerate(resolution.points):
+        yield ("points", index, "source"), f"point {index + 1}", point.source
     if resolution.older:
-        yield "older", resolution.older.source
+        yield ("older", "source"), "older", resolution.older.source
 
 
 def _sources(resolution: Resolution, articles: Mapping[str, Article]) -> Iterator[Fault]:
-    path = resolution.origin.path
-    for name, source in _all_sources(resolution):
+    for place, name, source in _all_sources(resolution):
         article = articles.get(source.article)
         if article is None:
             known = ", ".join(sorted(articles)) or "none"
-            yield Fault(
-                path,
-                resolution.origin.line,
-                f"{name} cites {source}, but there is no such article",
-                f"Use one of: {known}",
-            )
+            problem = f"{name} cites {source}, but there is no such article"
+            yield _fault(resolution, place, problem, f"Use one of: {known}")
         elif article.section(source.anchor) is None:
             near = _nearest(source.anchor, [section.anchor for section in article.sections])
-            yield Fault(
-                path,
-                resolution.origin.line,
-                f"{name} cites {source}, but {source.article} has no such section",
-                f"Did you mean #{near}",
-            )
+            problem = f"{name} cites {source}, but {source.article} has no such section"
+            yield _fault(resolution, place, problem, f"Did you mean #{near}")
 
 
 def _nearest(word: str, words: Iterable[str]) -> str:
     """The most alike of the words, by the letters they share in order of length."""
     pairs = {word[i : i + 2] for i in range(len(word) - 1)}
-    return max(
-        words, key=lambda other: len(pairs & {other[i : i + 2] for i in range(len(other) - 1)}), default=""
-    )
+    return max(words, key=lambda other: len(pairs & {other[i : i + 2] for i in range(len(other) - 1)}), default="")
 
 
 def _folded(text: str) -> str:
@@ -105,20 +95,22 @@ def _text(source: Source, articles: Mapping[str, Article]) -> str:
 
 
 def _literals(resolution: Resolution, articles: Mapping[str, Article]) -> Iterator[Fault]:
-    path, line = resolution.origin.path, resolution.origin.line
-    for number, step in enumerate(resolution.steps, 1):
+    for index, step in enumerate(resolution.steps):
         cited = _text(step.source, articles)
         if step.go and cited and _folded(step.go) not in cited:
-            yield Fault(path, line, f"the menu path of step {number}, {step.go}, does not stand in {step.source}",
-                        "Cite the section that names it, or mend the path")  # fmt: skip
-    everything = " ".join(_text(source, articles) for _, source in _all_sources(resolution))
-    for error in resolution.errors:
+            problem = f"the menu path of step {index + 1}, {step.go}, does not stand in {step.source}"
+            yield _fault(
+                resolution, ("steps", index, "go"), problem, "Cite the section that names it, or mend the path"
+            )
+    everything = " ".join(_text(source, articles) for _, _, source in _all_sources(resolution))
+    for index, error in enumerate(resolution.errors):
+        place = ("errors", index)
         for problem in _bad_placeholders(error):
-            yield Fault(path, line, problem, "Write {name:type} with a type of: " + ", ".join(sorted(_TYPES)))
+            yield _fault(resolution, place, problem, "Write {name:type} with a type of: " + ", ".join(sorted(_TYPES)))
         pattern = ".{0,200}?".join(re.escape(part) for part in _parts(_folded(error)))
         if everything.strip() and not re.search(pattern, everything):
-            yield Fault(path, line, f'the error "{error}" does not stand in any section cited',
-                        "Quote it in the article, or cite the section that does")  # fmt: skip
+            problem = f'the error "{error}" does not stand in any section cited'
+            yield _fault(resolution, place, problem, "Quote it in the article, or cite the section that does")
 
 
 def _parts(error: str) -> list[str]:
@@ -135,59 +127,57 @@ def _bad_placeholders(error: str) -> Iterator[str]:
 
 def _templates(resolution: Resolution) -> Iterator[Fault]:
     names = {name for error in resolution.errors for name, _ in _PLACEHOLDER.findall(error)}
-    texts = [resolution.cause, resolution.check, *(step.text for step in resolution.steps),
-             *(point.text for point in resolution.points), resolution.older.text if resolution.older else ""]  # fmt: skip
-    for text in texts:
-        yield from check_template(
-            text, resolution.origin.path, _line(resolution, text), names, sample=dict.fromkeys(names, "1")
-        )
+    texts: list[tuple[tuple[str | int, ...], str]] = [(("cause",), resolution.cause), (("check",), resolution.check)]
+    texts += [(("steps", index, "text"), step.text) for index, step in enumerate(resolution.steps)]
+    texts += [(("points", index, "text"), point.text) for index, point in enumerate(resolution.points)]
+    if resolution.older:
+        texts.append((("older", "text"), resolution.older.text))
+    for place, text in texts:
+        sample = dict.fromkeys(names, "1")
+        yield from check_template(text, resolution.origin.path, resolution.line(*place), names, sample=sample)
 
 
 def _references(resolution: Resolution, knowledge: KnowledgeBase) -> Iterator[Fault]:
-    path, line = resolution.origin.path, resolution.origin.line
-    for other in resolution.see_also:
+    for index, other in enumerate(resolution.see_also):
         if other not in knowledge.resolutions:
-            yield Fault(
-                path, line, f"see_also names {other}, which is no resolution", "Mend the id, or remove it"
-            )
+            problem = f"see_also names {other}, which is no resolution"
+            yield _fault(resolution, ("see_also", index), problem, "Mend the id, or remove it")
     for facet, values in resolution.applies_to.items():
         known = knowledge.vocabulary.facets.get(facet)
         if known is None:
-            yield Fault(path, line, f"applies_to names the facet {facet}", "Use psa or distributor")
+            yield _fault(
+                resolution, ("applies_to", facet), f"applies_to names the facet {facet}", "Use psa or distributor"
+            )
             continue
         for value in values:
             if known and value not in known:
-                yield Fault(path, line, f"applies_to names {facet} {value}, which vocabulary.yaml does not list",
-                            "Use one of: " + ", ".join(sorted(known)))  # fmt: skip
+                problem = f"applies_to names {facet} {value}, which vocabulary.yaml does not list"
+                yield _fault(resolution, ("applies_to", facet), problem, "Use one of: " + ", ".join(sorted(known)))
 
 
 def _claims(resolutions: Iterable[Resolution]) -> Iterator[Fault]:
     claimed: dict[str, Resolution] = {}
     for resolution in resolutions:
-        for error in resolution.errors:
+        for index, error in enumerate(resolution.errors):
             literal = "\x00".join(_parts(_folded(error).strip(" .!")))
             other = claimed.setdefault(literal, resolution)
             if other is not resolution:
-                yield Fault(resolution.origin.path, resolution.origin.line,
-                            f'the error "{error}" is claimed by {other.origin.path} too', "Leave it to one of the two")  # fmt: skip
+                problem = f'the error "{error}" is claimed by {other.origin.path} too'
+                yield _fault(resolution, ("errors", index), problem, "Leave it to one of the two")
 
 
 def _questions(knowledge: KnowledgeBase) -> Iterator[Fault]:
     seen: dict[str, str] = {}
     for resolution in knowledge.resolutions.values():
-        path, line = resolution.origin.path, resolution.origin.line
         if len(resolution.questions) < _FEWEST_QUESTIONS:
-            yield Fault(path, line, f"only {len(resolution.questions)} example questions",
-                        "Add questions in users' own words: 25 teach the classifier well", grave=False)  # fmt: skip
-        for question in resolution.questions:
+            problem = f"only {len(resolution.questions)} example questions"
+            remedy = "Add questions in users' own words: 25 teach the classifier well"
+            yield _fault(resolution, ("questions",), problem, remedy, grave=False)
+        for index, question in enumerate(resolution.questions):
             other = seen.setdefault(_folded(question), resolution.id)
             if other != resolution.id:
-                yield Fault(
-                    path,
-                    line,
-                    f'the question "{question}" stands in {other} too',
-                    "Leave it to one of the two",
-                )
+                problem = f'the question "{question}" stands in {other} too'
+                yield _fault(resolution, ("questions", index), problem, "Leave it to one of the two")
 
 
 def _examples(examples: Iterable[Example], resolutions: Mapping[str, Resolution]) -> Iterator[Fault]:
@@ -201,9 +191,7 @@ def _examples(examples: Iterable[Example], resolutions: Mapping[str, Resolution]
                                 "Use one of: " + ", ".join(sorted(outcomes)))  # fmt: skip
             for name in place.resolutions:
                 if name not in resolutions:
-                    yield Fault(
-                        "questions.jsonl", example.line, f"there is no resolution {name}", "Mend the id"
-                    )
+                    yield Fault("questions.jsonl", example.line, f"there is no resolution {name}", "Mend the id")
 
 
 def _links(article: Article, articles: Mapping[str, Article]) -> Iterator[Fault]:
@@ -254,12 +242,10 @@ def _contradictions(knowledge: KnowledgeBase) -> Iterator[Fault]:
                 if len(error) > 12 and error in body and menus:
                     told[error].append((article, Source(article.id, section.anchor), menus))
     for error, places in told.items():
-        settled = {source.article for _, source in _all_sources(errors[error])}
+        settled = {source.article for _, _, source in _all_sources(errors[error])}
         articles = {article.id: article for article, _, _ in places}
         loose = [article for name, article in articles.items() if name not in settled]
-        menus_by = {
-            name: frozenset().union(*(menus for a, _, menus in places if a.id == name)) for name in articles
-        }
+        menus_by = {name: frozenset().union(*(menus for a, _, menus in places if a.id == name)) for name in articles}
         for article in loose:
             for other, menus in menus_by.items():
                 if other != article.id and menus_by[article.id] != menus:

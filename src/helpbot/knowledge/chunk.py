@@ -79,17 +79,17 @@ def _blocks(markdown: str) -> Iterator[tuple[str, str]]:
         if fence:
             paragraph.append(line)
             continue
-        line = _QUOTE.sub("", line)
-        text = line.strip()
-        item = _LIST_ITEM.match(line)
+        bare = _QUOTE.sub("", line)
+        text = bare.strip()
+        item = _LIST_ITEM.match(bare)
         table = text.startswith("|")
         if paragraph and (not text or item or table):
             yield "text", " ".join(paragraph)
             paragraph = []
         if item:
-            yield "steps", plain(line[item.end() :].strip())
+            yield "steps", plain(bare[item.end() :].strip())
         elif table:
-            if not _TABLE_RULE.match(line):
+            if not _TABLE_RULE.match(bare):
                 yield (
                     "table",
                     plain(" — ".join(cell.strip() for cell in text.strip("|").split("|") if cell.strip())),

@@ -71,9 +71,7 @@ def parse_article(text: str, path: str, article_id: str) -> Article | list[Fault
     )  # fmt: skip
 
 
-def _sections(
-    lines: list[str], first: int, path: str, article: str, title: str
-) -> tuple[list[Section], list[Fault]]:
+def _sections(lines: list[str], first: int, path: str, article: str, title: str) -> tuple[list[Section], list[Fault]]:
     """Cut the lines at their headings; what stands before the first belongs to the article's own title."""
     found: list[Section] = []
     faults: list[Fault] = []
@@ -156,9 +154,7 @@ def parse_resolution(text: str, path: str) -> Resolution | list[Fault]:
     faults: list[Fault] = []
     stem = path.rsplit("/", 1)[-1].removesuffix(".yaml")
     if stem != model.id:
-        faults.append(
-            Fault(path, document.line("id"), f"the id is {model.id}", f"Name the file {model.id}.yaml")
-        )
+        faults.append(Fault(path, document.line("id"), f"the id is {model.id}", f"Name the file {model.id}.yaml"))
     if model.kind == "fix" and not model.steps:
         faults.append(
             Fault(path, document.line("kind"), "a fix has no steps", "Add `steps`, or make it an explanation")
@@ -176,7 +172,7 @@ def parse_resolution(text: str, path: str) -> Resolution | list[Fault]:
         older=Older(text=model.older.text, source=_source(model.older.source)) if model.older else None,
         see_also=tuple(model.see_also),
         escalate=Escalate(when=model.escalate.when, needs=tuple(model.escalate.needs)) if model.escalate else None,
-        origin=Origin(path, 1),
+        origin=Origin(path, 1), lines={".".join(map(str, place)): line for place, line in document.lines.items() if place},
     )  # fmt: skip
 
 
@@ -224,9 +220,7 @@ def parse_examples(text: str, path: str) -> tuple[list[Example], list[Fault]]:
             faults.append(Fault(path, number, "the line is not JSON", 'Write {"text": "…", "outcome": "…"}'))
             continue
         if not model.turns and (model.text is None or model.outcome is None):
-            faults.append(
-                Fault(path, number, "the line has neither `text` and `outcome` nor `turns`", "Add them")
-            )
+            faults.append(Fault(path, number, "the line has neither `text` and `outcome` nor `turns`", "Add them"))
             continue
         turns = tuple(
             ScriptTurn(

@@ -87,3 +87,13 @@ class Resolution:
     see_also: tuple[str, ...] = ()
     escalate: Escalate | None = None
     origin: Origin = Origin("")
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)  # "steps.0.go" -> its line
+
+    def line(self, *place: str | int) -> int:
+        """The line of a field, or of the nearest thing around it that is known."""
+        while place:
+            found = self.lines.get(".".join(map(str, place)))
+            if found:
+                return found
+            place = place[:-1]
+        return self.origin.line

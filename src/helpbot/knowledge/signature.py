@@ -235,7 +235,7 @@ class Signature:
     origin: Origin = NOWHERE
 
 
-class BadPattern(ValueError):  # noqa: N818 - says what is bad; what is raised here is told to authors as a fault
+class BadPattern(ValueError):
     """A pattern that cannot be compiled: what is wrong, and what the author is to do about it."""
 
     def __init__(self, pattern: str, problem: str, remedy: str) -> None:
