@@ -28,7 +28,7 @@ from helpbot.channels.slack.state import SlackState
 from helpbot.channels.slack.views import VIEW
 from helpbot.desk.records import Act
 
-__all__ = ["SHORTCUT", "Listeners", "scopes"]
+__all__ = ["SHORTCUT", "Listeners"]
 
 log = logging.getLogger("helpbot.slack")
 
@@ -37,11 +37,6 @@ INSTALL: Final = "/slack/install"
 REDIRECT: Final = "/slack/oauth_redirect"
 
 Body = Mapping[str, Any]
-
-
-def scopes(manifest: Mapping[str, Any]) -> list[str]:
-    """The bot's scopes, as the manifest asks for them."""
-    return list(manifest["oauth_config"]["scopes"]["bot"])
 
 
 class Listeners:

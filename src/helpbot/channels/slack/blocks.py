@@ -192,11 +192,16 @@ def answer(
     if speaker:
         blocks.append(_context(f":bust_in_silhouette: *{escape(one_line(speaker, 100))}* from support"))
     parts = reply.parts or (Text(text=text or reply.text),)
+    # What asks something stands last, above the buttons that answer it.
+    last = [part for part in parts if isinstance(part, Text) and part.role == "question"]
     for part in parts:
-        blocks.extend(_part(part, reply, links))
+        if part not in last:
+            blocks.extend(_part(part, reply, links))
     sources = _sources(reply, links)
     if sources:
         blocks.append(sources)
+    for part in last:
+        blocks.extend(_part(part, reply, links))
     buttons = _choices(reply, conversation, seq)
     if any(isinstance(part, Form) for part in reply.parts) or (reply.awaiting and reply.outcome is Outcome.ESCALATE):
         buttons.insert(0, button("Fill in the form", ACTION.FORM, pack(c=conversation, s=seq), style="primary"))
