@@ -592,7 +592,7 @@ class Desk:
             raise CallError(Code.INVALID, "nothing is asked for", "Name a field, or write what you need")
 
 
-class _InsideOnly(Exception):  # noqa: N818 - a signal within this file, never an error
+class _InsideOnly(Exception):
     """This turn needs the transaction: a case gets its number there."""
 
 

@@ -213,7 +213,7 @@ class Store(Protocol):
         """The routes that have something to send, and since when."""
 
 
-class RouteGone(OutsideError):  # noqa: N818 - it says what happened, as its siblings do
+class RouteGone(OutsideError):
     """The receiver says for good that it wants nothing more: its route is switched off until an operator looks."""
 
 

@@ -688,7 +688,7 @@ class PostgresEngine:
             pooled.close()
 
 
-class _NoConnection(Exception):  # noqa: N818 - a signal within this file
+class _NoConnection(Exception):
     """No connection could be made."""
 
 

@@ -38,8 +38,8 @@ def migrate_sqlite(path: Path, *, target: str = REVISION) -> tuple[str, str]:
             str(path), f"its folder cannot be made ({error.strerror})", "Give a path that can be written"
         ) from error
     before = sqlite_revision(path)
+    _must_be_writable(path)
     if before == target:
-        _must_be_writable(path)
         return before, before
     with _file_lock(path):
         before = sqlite_revision(path)  # another node may have been here while we waited
@@ -137,7 +137,6 @@ def _upgrade_sqlite(path: Path, target: str) -> None:
     from sqlalchemy import text
     from sqlalchemy.pool import StaticPool
 
-    _must_be_writable(path)
     raw = sqlite3.connect(path, isolation_level=None, timeout=30)
     try:
         raw.execute(f"PRAGMA application_id={APPLICATION_ID}")

@@ -672,3 +672,129 @@ class Bulk:  # every name in these statements is one of ours; what users say com
                 "conversations.id IN (SELECT id FROM free) RETURNING conversations.id",
             )
         )
+
+
+# ── a person's data, and age ──
+
+
+def conversations_of(sql: Sql) -> Executable:
+    """Conversations of a person: by id, address, conversation or case number."""
+    c, k = s.conversations.c, s.cases.c
+    direct = select(c.id).where(
+        or_(
+            c.id == b("who"),
+            c.person_id == b("who"),
+            func.lower(c.email) == func.lower(b("who", type_=Text)),
+            func.lower(c.person).like(b("address"), escape="\\"),
+        )
+    )
+    by_case = select(k.conversation).where(
+        or_(k.number == b("number"), func.lower(k.data).like(b("address"), escape="\\"))
+    )
+    return direct.union(by_case)
+
+
+def cases_of(sql: Sql) -> Executable:
+    """The cases of a conversation."""
+    return select(s.cases.c.data).where(s.cases.c.conversation == b("conversation"))
+
+
+def copies_of(sql: Sql) -> Executable:
+    """What was delivered of a conversation, and so is elsewhere too."""
+    c = s.deliveries.c
+    return (
+        select(c.route, c.kind, c.delivered_at, c.receipt)
+        .where(c.conversation == b("conversation"), c.delivered_at.is_not(None))
+        .order_by(c.position)
+    )
+
+
+def ratings_of(sql: Sql) -> Executable:
+    """How a conversation was rated."""
+    return select(s.ratings).where(s.ratings.c.conversation == b("conversation"))
+
+
+def feedback_of(sql: Sql) -> Executable:
+    """Which of its messages helped."""
+    return select(s.feedback).where(s.feedback.c.conversation == b("conversation"))
+
+
+def delete_messages(sql: Sql) -> Executable:
+    """All messages of a conversation."""
+    return delete(s.messages).where(s.messages.c.conversation == b("conversation"))
+
+
+def delete_seen(sql: Sql) -> Executable:
+    """All keys of a conversation."""
+    return delete(s.seen).where(s.seen.c.conversation == b("conversation"))
+
+
+def delete_tokens(sql: Sql) -> Executable:
+    """All tokens of a conversation."""
+    return delete(s.tokens).where(s.tokens.c.conversation == b("conversation"))
+
+
+def delete_ratings(sql: Sql) -> Executable:
+    """Its rating."""
+    return delete(s.ratings).where(s.ratings.c.conversation == b("conversation"))
+
+
+def delete_feedback(sql: Sql) -> Executable:
+    """The feedback on its messages."""
+    return delete(s.feedback).where(s.feedback.c.conversation == b("conversation"))
+
+
+def delete_deliveries(sql: Sql) -> Executable:
+    """Its deliveries, sent or not."""
+    return delete(s.deliveries).where(s.deliveries.c.conversation == b("conversation"))
+
+
+def delete_cases(sql: Sql) -> Executable:
+    """Its cases."""
+    return delete(s.cases).where(s.cases.c.conversation == b("conversation"))
+
+
+def delete_conversation(sql: Sql) -> Executable:
+    """The conversation itself."""
+    return delete(s.conversations).where(s.conversations.c.id == b("conversation"))
+
+
+def delete_kept(sql: Sql) -> Executable:
+    """What channels kept about it."""
+    c = s.kept.c
+    return delete(s.kept).where(or_(c.key.like(b("word"), escape="\\"), c.value.like(b("word"), escape="\\")))
+
+
+def delete_mails(sql: Sql) -> Executable:
+    """How often an address was mailed."""
+    return delete(s.mails).where(s.mails.c.address == b("address"))
+
+
+def add_tombstone(sql: Sql) -> Executable:
+    """A conversation that was erased and must not come back with a backup."""
+    found: Executable = sql.upsert(s.tombstones).on_conflict_do_nothing()
+    return found
+
+
+def tombstones(sql: Sql) -> Executable:
+    """Every conversation that was erased."""
+    return select(s.tombstones.c.conversation)
+
+
+def ended_conversations(sql: Sql) -> Executable:
+    """Conversations that ended before a moment and have no open case."""
+    c = s.conversations.c
+    waiting = exists(select(ONE).where(s.cases.c.conversation == c.id, s.cases.c.state != lit("resolved")))
+    return (
+        select(c.id)
+        .where(c.touched_at < b("before"), c.due_at.is_(None), ~waiting)
+        .order_by(c.touched_at)
+        .limit(b("limit"))
+        .offset(ZERO)
+    )
+
+
+def forget_delivered(sql: Sql) -> Executable:
+    """Deliveries that arrived long ago; the first notice of a case stays, since later ones follow it."""
+    c = s.deliveries.c
+    return delete(s.deliveries).where(c.delivered_at < b("before"), c.kind != lit("case.opened"))

@@ -97,7 +97,7 @@ messages = Table(
     # Internal unless the writer says otherwise: a note must never reach a user because somebody forgot a word.
     Column("visibility", Text, nullable=False, server_default="internal"),
     Column("attachments", Text, nullable=False, server_default="[]"),  # JSON
-    Column("key", Text, nullable=False, server_default=""),
+    Column("key", Text, nullable=False),
 )
 
 seen = Table(

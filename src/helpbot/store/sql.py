@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from helpbot.desk.notices import Hub
 from helpbot.desk.records import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from helpbot.desk.ports import Codec, Notices, Post
     from helpbot.store.queries import Sql
 
-__all__ = ["SqlStore", "SqlTransaction", "micros", "moment", "sqlite_path"]
+__all__ = ["SqlStore", "SqlTransaction", "fingerprint", "micros", "moment", "sqlite_path"]
 
 T = TypeVar("T")
 _dump: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -89,6 +90,7 @@ class SqlStore:
         self._codec = codec
         self.url = url
         self._hub: Hub = Hub()
+        self._held: IO[str] | None = None
         self.engine: SqliteEngine | PostgresEngine
         if url.startswith(("postgresql://", "postgresql+psycopg://", "postgres://")):
             address = "postgresql+psycopg://" + url.split("://", 1)[1]
@@ -107,6 +109,7 @@ class SqlStore:
             path = sqlite_path(url)
             if migrate:
                 migrate_sqlite(path)
+            self._held = _hold_file(path)
             self.engine = SqliteEngine(path, patience=patience)
         else:
             raise SettingError(
@@ -151,6 +154,8 @@ class SqlStore:
         if closing is not None:
             closing()
         self.engine.close()
+        if self._held is not None:
+            self._held.close()
 
     def transact(self, work: Callable[[SqlTransaction], T]) -> T:
         """Run `work` in one transaction; see `desk.ports.Store`."""
@@ -519,11 +524,11 @@ class SqlTransaction:
 
     def mails_since(self, address: str, since: datetime) -> int:
         """How many mails an address was written."""
-        return int(self.rows(q.mails_since, {"address": _fingerprint(address), "since": micros(since)})[0][0])
+        return int(self.rows(q.mails_since, {"address": fingerprint(address), "since": micros(since)})[0][0])
 
     def count_mail(self, address: str, at: datetime) -> None:
         """One more mail to an address."""
-        self.run(q.count_mail, {"address": _fingerprint(address), "at": micros(at)})
+        self.run(q.count_mail, {"address": fingerprint(address), "at": micros(at)})
 
     def keep(self, space: str, key: str, value: str, at: datetime) -> None:
         """Keep a channel's value; an earlier one is replaced."""
@@ -660,8 +665,20 @@ def _enqueue(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _fingerprint(address: str) -> str:
+def fingerprint(address: str) -> str:
+    """What an address is counted by: not the address."""
     return hashlib.sha256(address.strip().casefold().encode()).hexdigest()
+
+
+def _hold_file(path: Path) -> IO[str]:
+    """Say that the database is in use, to `restore`; the lock ends with the process, however that ends."""
+    file = path.with_name(path.name + ".lock").open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise SettingError([Fault(str(path), 0, "a restore is going on", "Wait for its end")]) from error
+    return file
 
 
 def _record(row: Sequence[Any]) -> ConversationRecord:

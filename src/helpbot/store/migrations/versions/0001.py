@@ -181,7 +181,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("visibility", sa.Text(), server_default="internal", nullable=False),
         sa.Column("attachments", sa.Text(), server_default="[]", nullable=False),
-        sa.Column("key", sa.Text(), server_default="", nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["conversation"], ["conversations.id"], name=op.f("fk_messages_conversation")),
         sa.PrimaryKeyConstraint("conversation", "seq", name=op.f("pk_messages")),
     )

@@ -1,0 +1,281 @@
+"""Backup, restore, export, erase and age: on both engines."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from desk.support import START, Clock, Codec, Talk, make_desk
+from helpbot.desk.records import Act, DeliveryState, DeskSettings
+from helpbot.errors import CallError, SettingError
+from helpbot.escalation.routing import Route, Routing
+from helpbot.messages import Channel, Person
+from helpbot.store.keeping import backup, erase, export, find_conversations, restore, sweep
+from helpbot.store.sql import SqlStore
+
+SETTINGS = DeskSettings(
+    routing=Routing(routes={"hook": Route(name="hook", sender="webhook", target="x")}, default=("hook",))
+)
+ANN = Person(id="ann-canary-1", name="Ann canary-2", email="canary-3@example.com", verified=True)
+BEN = Person(id="ben", name="Ben", email="ben@example.com")
+
+
+def open_store(url: str) -> SqlStore:
+    return SqlStore(url, codec=Codec())
+
+
+def talks(store: SqlStore) -> tuple[Talk, Talk]:
+    desk = make_desk(store, SETTINGS)
+    ann, ben = Talk(desk, Clock(), person=ANN).start(), Talk(desk, Clock(), person=BEN).start()
+    ann.say("my canary-4 fails", context={"page": "canary-5"}, attachments=("canary-6.png",))
+    ann.say("escalate canary-7 | canary-8")
+    ann.command(Act.CLAIM, "HB-1001")
+    ann.command(Act.REPLY, "HB-1001", text="dear canary-9")
+    ann.command(Act.NOTE, "HB-1001", text="note canary-10")
+    desk.rate(ann.conversation, "rate", 1, False, "canary-11")
+    store.transact(lambda tx: tx.keep("slack", ann.conversation, "canary-12", START))
+    ben.say("hello from ben")
+    return ann, ben
+
+
+def everything(url: str) -> bytes:
+    """Every byte that the database has on the disk, or every row where the disk is the server's own."""
+    if url.startswith("sqlite"):
+        path = Path(url.removeprefix("sqlite:///"))
+        return b"".join(file.read_bytes() for file in path.parent.iterdir() if file.name.startswith(path.name))
+    import psycopg
+
+    found = b""
+    with psycopg.connect(url) as connection:
+        for (table,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
+            for row in connection.execute(f"SELECT {table}::text FROM {table}").fetchall():
+                found += row[0].encode()
+    return found
+
+
+def test_an_erased_person_is_in_no_byte_any_more(url: str) -> None:
+    store = open_store(url)
+    ann, ben = talks(store)
+    assert b"canary" in everything(url)
+    found = find_conversations(store, "canary-3@example.com")
+    assert found == [ann.conversation]
+    erased = erase(store, found, START)
+    assert erased.cases == ("HB-1001",)
+    assert erased.messages > 5
+    left = everything(url)
+    assert left.count(b"canary") == 0
+    assert ann.conversation.encode() in left  # the tombstone
+    assert len(ben.desk.messages(ben.conversation)) == 3
+    with pytest.raises(CallError):
+        ann.desk.authorise(ann.conversation, ann.token)
+    with pytest.raises(CallError, match="no such conversation"):
+        ann.say("still there?")
+    store.close()
+    assert everything(url).count(b"canary") == 0
+
+
+@pytest.mark.parametrize("who", ["ann-canary-1", "CANARY-3@example.com", "hb-1001"])
+def test_a_person_is_found_by_id_address_or_case(store: SqlStore, who: str) -> None:
+    ann, _ = talks(store)
+    assert find_conversations(store, who) == [ann.conversation]
+
+
+@pytest.mark.parametrize("who", ["", "%", "_", "name", "id", "canary", "nobody", "' OR 1=1 --", "example.com"])
+def test_nobody_else_is_found(store: SqlStore, who: str) -> None:
+    talks(store)
+    assert find_conversations(store, who) == []
+
+
+def test_copies_elsewhere_are_named(store: SqlStore) -> None:
+    from helpbot.desk.delivery import Courier
+    from senders.stubs import MemorySender
+
+    ann, _ = talks(store)
+    courier = Courier(store, [MemorySender()], SETTINGS, Clock(), codec=Codec())
+    while courier.run_once():
+        pass
+    copies = erase(store, [ann.conversation], START).copies
+    assert {copy.route for copy in copies} == {"hook"}
+    assert all(copy.receipt for copy in copies)
+
+
+def test_an_export_is_complete_and_holds_nobody_elses(store: SqlStore) -> None:
+    ann, ben = talks(store)
+    text = json.dumps(export(store, find_conversations(store, "ann-canary-1")))
+    for number in (1, 2, 3, 4, 6, 7, 8, 9, 11):
+        assert f"canary-{number}" in text, number
+    assert "canary-10" not in text  # an internal note is the agents' own
+    assert "ben" not in text.lower()
+    assert ben.conversation not in text
+
+
+def test_a_backup_while_everything_goes_on_holds_what_was_acknowledged(url: str, tmp_path: Path) -> None:
+    store = open_store(url)
+    desk = make_desk(store, SETTINGS)
+    said: list[tuple[str, str]] = []
+    stop = threading.Event()
+
+    def chat() -> None:
+        talk = Talk(desk, Clock()).start()
+        n = 0
+        while not stop.is_set():
+            n += 1
+            talk.say(f"message {n}")
+            said.append((talk.conversation, f"message {n}"))
+
+    threads = [threading.Thread(target=chat) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    copies = []
+    for n in range(3):
+        before = list(said)
+        copies.append((backup(store, tmp_path / f"copy{n}"), before))
+    stop.set()
+    for thread in threads:
+        thread.join()
+    store.close()
+    for copy, before in copies:
+        held = restore(url, copy, codec=Codec())
+        assert held.conversations >= len({c for c, _ in before})
+        again = open_store(url)
+        kept = {
+            (conversation, message.text)
+            for conversation in {c for c, _ in before}
+            for message in again.messages(conversation, after=0, limit=100_000, internal=True)
+        }
+        assert set(before) <= kept
+        again.close()
+
+
+def test_a_restore_holds_the_outbox_until_it_is_released(url: str, tmp_path: Path) -> None:
+    from helpbot.desk.delivery import Courier
+    from senders.stubs import MemorySender
+
+    store = open_store(url)
+    talks(store)
+    copy = backup(store, tmp_path / "copy")
+    store.close()
+    restored = restore(url, copy, codec=Codec())
+    assert restored.held > 3
+    store = open_store(url)
+    desk = make_desk(store, SETTINGS)
+    sender = MemorySender()
+    courier = Courier(store, [sender], SETTINGS, Clock(), codec=Codec())
+    assert courier.run_once() == 0
+    assert {d.state for d in desk.deliveries()} == {DeliveryState.HELD}
+    assert desk.release_route() == restored.held
+    while courier.run_once():
+        pass
+    assert len(sender.sent) == restored.held
+    talk = Talk(desk, Clock()).start()
+    assert talk.say("escalate P | E") == ["Case HB-1002 is open"]
+    store.close()
+
+
+def test_who_was_erased_after_the_backup_stays_erased(url: str, tmp_path: Path) -> None:
+    store = open_store(url)
+    ann, ben = talks(store)
+    copy = backup(store, tmp_path / "copy")
+    erase(store, [ann.conversation], START)
+    store.close()
+    assert restore(url, copy, codec=Codec()).erased_again == 1
+    assert everything(url).count(b"canary") == 0
+    store = open_store(url)
+    assert store.conversation(ben.conversation) is not None
+    store.close()
+
+
+class TestRefusedBackups:
+    @pytest.fixture
+    def copy(self, sqlite_url: str, tmp_path: Path) -> Path:
+        store = open_store(sqlite_url)
+        talks(store)
+        made = backup(store, tmp_path / "copy.db")
+        store.close()
+        return made
+
+    def refused(self, url: str, source: Path, says: str) -> None:
+        path = Path(url.removeprefix("sqlite:///"))
+        before = path.read_bytes()
+        with pytest.raises((CallError, SettingError), match=says):
+            restore(url, source, codec=Codec())
+        assert path.read_bytes() == before
+
+    def test_a_damaged_one(self, sqlite_url: str, copy: Path) -> None:
+        with copy.open("r+b") as file:
+            file.seek(8192)
+            file.write(b"\xff" * 8192)
+        self.refused(sqlite_url, copy, "damaged")
+
+    def test_one_cut_short(self, sqlite_url: str, copy: Path) -> None:
+        copy.write_bytes(copy.read_bytes()[:10_000])
+        self.refused(sqlite_url, copy, "damaged")
+
+    def test_one_with_a_stale_log_beside_it(self, sqlite_url: str, copy: Path) -> None:
+        copy.with_name("copy.db-wal").write_bytes(b"old")
+        self.refused(sqlite_url, copy, "lies beside")
+
+    def test_another_file(self, sqlite_url: str, tmp_path: Path) -> None:
+        other = tmp_path / "other"
+        other.write_text("no")
+        self.refused(sqlite_url, other, "not a database")
+
+    def test_a_database_in_use(self, sqlite_url: str, copy: Path) -> None:
+        store = open_store(sqlite_url)
+        self.refused(sqlite_url, copy, "in use")
+        store.close()
+
+    def test_a_backup_is_never_written_over_a_file(self, sqlite_url: str, copy: Path) -> None:
+        store = open_store(sqlite_url)
+        with pytest.raises(CallError, match="exists"):
+            backup(store, copy)
+        with pytest.raises(CallError, match="cannot be written"):
+            backup(store, Path("/dev/full/copy"))
+        store.close()
+
+
+def test_a_log_left_beside_the_database_does_not_come_back(sqlite_url: str, tmp_path: Path) -> None:
+    store = open_store(sqlite_url)
+    talks(store)
+    copy = backup(store, tmp_path / "copy.db")
+    Talk(make_desk(store), Clock()).start().say("after the backup")
+    path = Path(sqlite_url.removeprefix("sqlite:///"))
+    shutil.copy(path.with_name(path.name + "-wal"), tmp_path / "wal")
+    store.close()
+    shutil.copy(tmp_path / "wal", path.with_name(path.name + "-wal"))  # as a crash would leave it
+    restore(sqlite_url, copy, codec=Codec())
+    assert sqlite3.connect(path).execute(
+        "SELECT count(*) FROM messages WHERE text = 'after the backup'"
+    ).fetchone() == (0,)
+
+
+def test_age_deletes_what_ended_and_nothing_that_waits(store: SqlStore) -> None:
+    clock = Clock()
+    desk = make_desk(store, SETTINGS, clock)
+    ended, waiting, fresh = (Talk(desk, clock).start() for _ in range(3))
+    ended.say("yes")
+    waiting.say("escalate P | E")
+    clock.pass_(days=31)
+    fresh.say("yes")
+    assert sweep(store, clock.now) == 0
+    assert sweep(store, clock.now, conversations_days=30) == 1
+    assert [store.conversation(t.conversation) is None for t in (ended, waiting, fresh)] == [True, False, False]
+
+
+def test_keys_are_forgotten_after_a_week_and_not_before(store: SqlStore) -> None:
+    clock = Clock()
+    talk = Talk(make_desk(store, clock=clock), clock, channel=Channel.WIDGET).start()
+    act = talk.inbound("once", key="k")
+    talk.desk.receive(act)
+    clock.pass_(days=6)
+    sweep(store, clock.now)
+    assert talk.desk.receive(act).replayed
+    sweep(store, clock.now + timedelta(days=2))
+    assert not talk.desk.receive(act).replayed
