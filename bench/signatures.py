@@ -117,7 +117,7 @@ def compiled(text: str, target: str) -> Signature | None:
 
 
 def real_templates(folders: Iterable[Path]) -> list[Signature]:
-    """A template worth having: see the top of this file."""
+    """The different messages of all the code below the folders."""
     found: dict[tuple[str, ...], Signature] = {}
     for path in sources(folders):
         try:
@@ -342,7 +342,7 @@ def measure(signatures: list[Signature], pastes: list[Paste], shown: int = 0) ->
         if best != one.target:
             wrong.append((one, found))
     show(wrong[:shown], {s.target: s for s in signatures})
-    rng = random.Random(5)  # noqa: S311 - the same texts each time
+    rng = random.Random(5)  # noqa: S311 - the same each time
     lines = [unwrap(rendered(signature, rng)) for signature in rng.sample(signatures, min(300, len(signatures)))]
     exact = [spent(index, line) for line in lines for _ in range(3)]
     return {
@@ -401,11 +401,12 @@ def main() -> None:
     real = real_templates([Path(paths["stdlib"]), Path(paths["purelib"]), *options.folders])
     print(f"{len(real)} real templates, Python {sys.version.split()[0]}")
     print(
-        "| templates | recall@1 | false matches | p50 ms | p99 ms | undamaged line, p50 ms | unwrap p50 ms | build s |\n"
+        "| templates | recall@1 | false matches | p50 ms | p99 ms "
+        "| undamaged line, p50 ms | unwrap p50 ms | build s |\n"
         "|---|---|---|---|---|---|---|---|"
     )
     for size in map(int, options.sizes.split(",")):
-        rng = random.Random(options.seed)  # noqa: S311 - the same texts each time
+        rng = random.Random(options.seed)  # noqa: S311 - the same each time
         signatures = filled_up(real, size, rng)
         pool = (
             signatures

@@ -91,6 +91,8 @@ def test_characters_are_peeled(paste: str, peeled: str) -> None:
         (ERROR, ERROR),
         ('{"message":"' + ERROR + '"}', '{"message":"' + ERROR + '"}'),
         ("why is my quote not syncing?", ""),
+        ('My manager says "check whether the API keys ran out". Is he right?', ""),
+        ('the banner says "nothing to see here folks"', "nothing to see here folks"),
         ("Which permission do people need who import products?", ""),
         ("", ""),
     ],
@@ -174,7 +176,8 @@ def check(paste: str) -> None:
 PARTS = [
     ERROR, '"', "'", "{", "}", "[", "]", ":", ",", "\\", '\\"', "\\n", "\\u2019", "<td>", "</td>", "<", ">",
     "&lt;", "&amp;", "&#x27;", "&#0;", "&#xD800;", "\n", "\t", " ",
-    "|", "=", "message", "error=", "ERROR ", "2026-01-01 10:00:00 ", "  at a.b(C.java:1)", 'File "x", line 1', "> ", "```",
+    "|", "=", "message", "error=", "ERROR ", "2026-01-01 10:00:00 ",
+    "  at a.b(C.java:1)", 'File "x", line 1', "> ", "```",
     "`", "\u200b", "\u202e", "\u0301", "\ud800", "\x00",
     "…", "...", "On Monday X wrote:", "<https://a.example|b>", "<!--", "-->", "<![CDATA[", "\x1b[1m", "é", "漢",
     "🙂", "İ", "ß",

@@ -362,7 +362,8 @@ _FIELD: Final = re.compile(
 _MESSAGE_LIKE: Final = re.compile(
     r"""\b(?:errors?|exception|fail(?:ed|s|ure)?|fatal|invalid|illegal|denied|forbidden|
     unauthori[sz]ed|refused|rejected|exceed(?:ed|s)|
-    expired|    timed[ ]out|timeout|missing|mismatch|unable|unexpected|unsupported|unavailable|unreachable|corrupt(?:ed)?|
+    expired|    timed[ ]out|timeout|missing|mismatch|unable|unexpected|
+    unsupported|unavailable|unreachable|corrupt(?:ed)?|
     abort(?:ed)?|
     inactive|disabled|    blocked|duplicate|conflict|incorrect|malformed|deleted|already|
     no[ ](?:such|matching|longer|external|permission|valid|records?)|

@@ -321,7 +321,7 @@ _FAULTY_AFTER_NO: Final = words_of("such matching longer permission access exter
 _ASKING: Final = words_of(
     "i i'm i've my me we our us how why what where when who which can could should help hi hello hey "
     "thanks thank anyone somebody someone tried trying keep keeps getting got get says said tells happens "
-    "since yesterday today morning do please"
+    "since yesterday today morning"
 )
 _ERROR_CODE: Final = re.compile(
     r"\bE[A-Z]{4,14}\b|\b(?:[Hh][Tt][Tt][Pp]|[Ss]tatus|[Cc]ode)\W{0,3}[45]\d\d\b"
@@ -481,6 +481,10 @@ _INTRO: Final = re.compile(
 )
 
 
+# What people call an error before they quote it; "he says …" alone introduces anything.
+_CALLED: Final = re.compile(r"\b(?:errors?|message|toast|pop-?up|banner|warning|alert|exception)\b", re.IGNORECASE)
+
+
 def _looks_like_error(text: str, rows: list[_Row]) -> float:
     """0 for a question, 1 for a log: the heaviest row, what surrounds it, and whether anybody asks."""
     if not rows:
@@ -532,7 +536,7 @@ def _error_span(text: str, rows: list[_Row], likeness: float) -> tuple[int, int]
     said = [
         (weight, found)
         for weight, found in said
-        if weight >= 0.22 or _INTRO.search(text[max(0, found.start() - 80) : found.start()] + ": ")
+        if weight >= 0.22 or _CALLED.search(text, max(0, found.start() - 60), found.start())
     ]
     if said:
         best = max(said, key=lambda pair: pair[0])[1]
