@@ -8,7 +8,6 @@ import sqlite3
 import threading
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -107,7 +106,7 @@ def test_copies_elsewhere_are_named(store: SqlStore) -> None:
 
 
 def test_an_export_is_complete_and_holds_nobody_elses(store: SqlStore) -> None:
-    ann, ben = talks(store)
+    _, ben = talks(store)
     text = json.dumps(export(store, find_conversations(store, "ann-canary-1")))
     for number in (1, 2, 3, 4, 6, 7, 8, 9, 11):
         assert f"canary-{number}" in text, number

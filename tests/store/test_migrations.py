@@ -228,7 +228,7 @@ class TestRefused:
             SqlStore(url, codec=Codec())
 
     def test_a_postgresql_that_does_not_answer(self) -> None:
-        with pytest.raises(SettingError, match="does not answer|cannot be reached") as caught:
+        with pytest.raises(SettingError, match="does not answer") as caught:
             SqlStore("postgresql://user:secret@127.0.0.1:1/x", codec=Codec(), patience=1)
         assert "secret" not in str(caught.value)
 
