@@ -51,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         page = f"""<!doctype html><html lang="{escape(query.get("lang", "en"))}"><head><meta charset="utf-8"><title>A customer's page</title>
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <style nonce="host">body{{font:16px system-ui;margin:40px;background:#fafafa;color:#222}} button{{background:#d33!important;font:italic 40px serif}} *{{letter-spacing:1px}}</style></head>
-<body><h1>A customer's page</h1><p id="before"><a href="#x" id="link">A link before the widget</a></p>{query.get("body", "")}{tag}
+<body><main><h1>A customer's page</h1><p id="before"><a href="#x" id="link">A link before the widget</a></p></main>{tag}
 <script nonce="host">window.violations=[];document.addEventListener("securitypolicyviolation",(e)=>violations.push(e.violatedDirective+" "+e.blockedURI));{query.get("script", "")}</script></body></html>"""
         data = page.encode()
         self.send_response(200)

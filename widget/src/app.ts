@@ -31,7 +31,7 @@ const composer = h("form", { class: "composer" }, chosen, h("div", { class: "bar
 const menuButton = h("button", { type: "button", class: "icon", "aria-label": t("menu"), title: t("menu"), "aria-haspopup": "menu", "aria-expanded": "false" }, icon("menu"));
 const closeButton = h("button", { type: "button", class: "icon", "aria-label": t("close"), title: t("close"), click: () => tell(["close"]) }, icon("close"));
 const menu = h("div", { class: "menu", role: "menu", hidden: true });
-const app = h("main", { class: "app", role: "dialog", "aria-labelledby": "title" },
+const app = h("div", { class: "app", role: "dialog", "aria-labelledby": "title" },
   h("header", { class: "top" }, h("div", { class: "who" }, title, subtitle), menuButton, closeButton, menu),
   log, status, banner, composer, spoken);
 setSay((text) => (spoken.textContent = text));

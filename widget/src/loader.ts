@@ -35,7 +35,7 @@ function start(script: HTMLScriptElement): void {
   const origin = new URL(script.src).origin;
   const language = lang || doc.documentElement.lang || navigator.language;
   const [openLabel, closeLabel] = LABELS[language.slice(0, 2)] ?? LABELS["en"]!;
-  const flag = `helpbot:${site}`; // remembers, on this page's own origin, that a conversation is going on
+  const flag = `hb:${site}`; // remembers, in the page's own storage, that a conversation is going on
   const handlers: Record<string, Set<(detail: unknown) => void>> = {};
   const waiting: Down[] = [];
   let port: MessagePort | undefined;
@@ -93,7 +93,7 @@ function start(script: HTMLScriptElement): void {
     tell([wanted ? "open" : "close"]);
     draw();
     if (wanted) frame!.focus();
-    else (before instanceof HTMLElement && before !== host && before !== doc.body ? before : button).focus();
+    else (before !== host && before !== doc.body ? (before as HTMLElement) : button).focus();
     emit(wanted ? "open" : "close");
   };
   const take = ({ data }: MessageEvent<Up>): void => {
@@ -120,6 +120,7 @@ function start(script: HTMLScriptElement): void {
       port.onmessage = take;
       frame!.contentWindow!.postMessage("helpbot", origin, [channel.port2]);
       waiting.splice(0).forEach(tell);
+      if (shown) frame!.focus(); // given before the page was there, focus was lost with the blank one
     };
     root.prepend(frame);
   };

@@ -146,6 +146,7 @@ export async function flush(): Promise<void> {
   } finally {
     state.sending = false;
     changed();
+    if (saved().queue.some((item) => !item.failed)) void flush(); // queued while the last answer was on its way
   }
 }
 
@@ -225,8 +226,9 @@ async function stream(outer: AbortSignal, heard: () => void): Promise<void> {
       for (const event of events) {
         const data = /^data: (.*)$/m.exec(event)?.[1];
         if (!data) continue;
-        if (event.includes("event: state")) take([], JSON.parse(data));
-        else take([JSON.parse(data)]);
+        const kind = /^event: (\w+)$/m.exec(event)?.[1];
+        if (kind === "state") take([], JSON.parse(data));
+        else if (kind === "message") take([JSON.parse(data)]);
       }
     }
   } finally {

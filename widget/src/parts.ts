@@ -41,10 +41,10 @@ function steps(part: Part & { type: "steps" }, seq: number, citations: Citation[
 /** The bot's own words are English; in another language the interface's are nearer. */
 const label = (field: FormField): string => (config.lang === "en" && field.label) || t(field.name);
 
-function form(part: Part & { type: "form" }): HTMLElement {
+function form(part: Part & { type: "form" }, seq: number): HTMLElement {
   const known = saved().form;
   const inputs = part.fields.map((field) => {
-    const id = `f-${field.name}`;
+    const id = `f${seq}-${field.name}`;
     const long = field.name === "error_message";
     const input = h(long ? "textarea" : "input", {
       id, name: field.name, "aria-describedby": `${id}-h ${id}-e`, autocomplete: "off", maxlength: long ? 10_000 : 500, ...(long ? { rows: 3 } : {}), dir: "auto",
@@ -65,7 +65,7 @@ function form(part: Part & { type: "form" }): HTMLElement {
       h("p", { class: "help", id: `${id}-h` }, config.lang === "en" && field.help), input,
       h("label", { class: "none" }, none, t(`none_${field.name}`)), fault) };
   });
-  const mail = h("input", { id: "f-email", type: "email", autocomplete: "email", maxlength: 254, value: known["email"] ?? "", input: () => update((now) => (now.form["email"] = mail.value)) });
+  const mail = h("input", { id: `f${seq}-email`, name: "email", type: "email", autocomplete: "email", maxlength: 254, value: known["email"] ?? "", input: () => update((now) => (now.form["email"] = mail.value)) });
   return h("form", { class: "case-form", novalidate: true, "aria-label": t("formTitle"), submit: (event: Event) => {
     event.preventDefault();
     const empty = inputs.filter(({ input, none, fault }) => {
@@ -82,7 +82,7 @@ function form(part: Part & { type: "form" }): HTMLElement {
     send({ form: values }, inputs.map(({ field, input, none }) => `${t(`short_${field.name}`)}: ${none.checked ? t(`none_${field.name}`) : input.value}`).join("\n"));
   } },
     h("h3", {}, t("formTitle")), ...inputs.map(({ row }) => row),
-    h("div", { class: "field" }, h("label", { for: "f-email" }, t("email")), h("p", { class: "help" }, t("emailHelp")), mail),
+    h("div", { class: "field" }, h("label", { for: `f${seq}-email` }, t("email")), h("p", { class: "help" }, t("emailHelp")), mail),
     h("div", { class: "row" }, h("button", { class: "main" }, t("formSend")), h("button", { type: "button", class: "quiet", click: () => send({ choice: "cancel" }, t("cancel")) }, t("cancel"))));
 }
 
@@ -98,7 +98,7 @@ function draw(part: Part, seq: number, citations: Citation[]): Kid {
     case "steps": return steps(part, seq, citations);
     case "points": return h("ul", { class: "points" }, ...part.points.map((point) => h("li", {}, point.term && h("strong", {}, point.term, ": "), ...rich(point.text), mark(point.source, citations))));
     case "code": return h("div", { class: "code" }, h("code", { tabindex: 0 }, part.text), copier(part.text));
-    case "form": return form(part);
+    case "form": return form(part, seq);
     case "case": return caseCard(part);
   }
 }

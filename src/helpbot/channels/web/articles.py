@@ -75,7 +75,7 @@ def _section(section: Section, article_title: str) -> str:
     anchor = escape(section.anchor, quote=True)
     link = f'<a class="anchor" href="#{quote(section.anchor)}" aria-label="Link to this section">#</a>'
     title = _MARKDOWN.renderInline(section.title)
-    return f'<section aria-labelledby="{anchor}"><h{level} id="{anchor}" tabindex="-1">{title} {link}</h{level}>{_html(section.body)}</section>'
+    return f'<section><h{level} id="{anchor}" tabindex="-1">{title} {link}</h{level}>{_html(section.body)}</section>'
 
 
 @lru_cache(maxsize=500)

@@ -1,0 +1,165 @@
+"""The widget by keyboard and screen reader: axe finds nothing in any state, light and dark, in five languages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.states import STATES
+from tests.browser.support import Talk
+from tests.web.support import BILLING, Running
+
+Open = Callable[..., Talk]
+AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text("utf-8")
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+def faults(frame: Any) -> list[str]:
+    """What axe finds, in words."""
+    if not frame.evaluate("!!window.axe"):
+        frame.evaluate(AXE)
+    found = frame.evaluate("(rules) => axe.run(document, {runOnly: rules.runOnly, resultTypes: ['violations']})", RULES)
+    return [f"{fault['id']}: {node['target']} {node['failureSummary']}" for fault in found["violations"] for node in fault["nodes"]]
+
+
+@pytest.mark.parametrize("state", list(STATES))
+def test_axe_finds_nothing_light_and_dark(talk: Open, state: str) -> None:
+    page = talk(color_scheme="light")
+    STATES[state](page)
+    looked_at = page.page if state == "closed" else page.inside
+    assert faults(looked_at) == []
+    page.page.emulate_media(color_scheme="dark")
+    if state != "closed":
+        page.inside.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    assert faults(looked_at) == []
+
+
+@pytest.mark.parametrize("language", ["nl", "de", "fr", "es"])
+@pytest.mark.parametrize("state", ["form", "agent"])
+def test_axe_finds_nothing_in_other_languages(talk: Open, state: str, language: str) -> None:
+    page = talk(query={"data-lang": language})
+    STATES[state](page)
+    assert page.inside.evaluate("document.documentElement.lang") == language
+    assert faults(page.inside) == []
+    STATES["menu" if state == "form" else "closed"](page)
+    assert faults(page.inside) == []
+
+
+@pytest.mark.parametrize("language", ["en", "nl", "de", "fr", "es"])
+def test_every_language_fits_a_telephone(talk: Open, language: str) -> None:
+    page = talk(query={"data-lang": language}, viewport={"width": 320, "height": 640})
+    STATES["form"](page)
+    assert page.inside.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    hidden = page.inside.evaluate("[...document.querySelectorAll('button')].filter((b) => b.offsetWidth && b.scrollWidth > b.clientWidth + 1).length")
+    assert hidden == 0
+
+
+def test_targets_have_44_pixels(talk: Open) -> None:
+    page = talk(viewport={"width": 390, "height": 844})
+    STATES["form"](page)
+    small = page.inside.evaluate("""[...document.querySelectorAll('button, a, input, textarea')].filter((e) => e.offsetWidth && e.type !== 'file')
+      .filter((e) => !(e.closest('label') || e.matches('.mark, .text a'))).map((e) => [e, e.getBoundingClientRect()])
+      .filter(([, box]) => box.height < 44 || box.width < 44).map(([e, box]) => e.outerHTML.slice(0, 90) + box.width + 'x' + box.height)""")
+    assert small == []
+    box = page.page.evaluate("(() => { helpbot.close(); const b = document.querySelector('helpbot-widget').shadowRoot.querySelector('.go').getBoundingClientRect(); return [b.width, b.height]; })()")
+    assert min(box) >= 44
+
+
+def test_all_of_it_by_keyboard_alone(talk: Open) -> None:
+    page = talk(open=False)
+    page.page.locator("#link").focus()
+    page.page.keyboard.press("Tab")
+    expect(page.launcher).to_be_focused()
+    page.page.keyboard.press("Enter")
+    expect(page.input).to_be_focused()
+    page.page.keyboard.type(BILLING)
+    page.page.keyboard.press("Enter")
+    expect(page.frame.locator(".steps")).to_be_visible()
+    box = page.frame.get_by_role("checkbox", name="Step 1 is done")
+    for _ in range(30):
+        if box.evaluate("(e) => e === document.activeElement"):
+            break
+        page.page.keyboard.press("Shift+Tab")
+    page.page.keyboard.press("Space")
+    expect(box).to_be_checked()
+    page.page.keyboard.press("Escape")
+    expect(page.launcher).to_be_focused()
+    page.page.keyboard.press("Enter")
+    expect(page.input).to_be_focused()
+
+
+def test_the_menu_by_keyboard(talk: Open) -> None:
+    page = talk()
+    page.ask(BILLING)
+    opener = page.frame.get_by_role("button", name="Menu")
+    opener.focus()
+    page.page.keyboard.press("Enter")
+    expect(page.frame.get_by_role("menuitem").first).to_be_focused()
+    page.page.keyboard.press("ArrowUp")
+    expect(page.frame.get_by_role("menuitem").last).to_be_focused()
+    page.page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+    expect(page.frame.get_by_role("menu")).to_be_hidden()
+    expect(page.input).to_be_visible()
+
+
+def test_focus_returns_to_where_it_was(talk: Open) -> None:
+    page = talk(open=False)
+    page.page.wait_for_function("window.helpbot")
+    page.page.locator("#link").focus()
+    page.page.evaluate("helpbot.open()")
+    expect(page.input).to_be_focused()
+    page.page.keyboard.press("Escape")
+    expect(page.page.locator("#link")).to_be_focused()
+
+
+def test_a_screen_reader_is_told_politely(talk: Open) -> None:
+    page = talk()
+    page.ask(BILLING)
+    log = page.frame.get_by_role("log")
+    expect(log).to_have_attribute("aria-live", "polite")
+    expect(page.frame.get_by_role("dialog")).to_have_accessible_name("Salesbuildr help")
+    assert page.frame.locator(".m.bot .sr").last.inner_text().startswith("Salesbuildr help")
+    expect(page.page.locator("helpbot-widget iframe")).to_have_attribute("title", "Chat")
+
+
+def test_right_to_left(talk: Open) -> None:
+    page = talk(query={"data-direction": "rtl"})
+    page.ask(BILLING)
+    assert page.inside.evaluate("getComputedStyle(document.querySelector('.app')).direction") == "rtl"
+    user, log = page.frame.locator(".m.user .b").bounding_box(), page.log.bounding_box()
+    assert user and log
+    assert user["x"] - log["x"] < 60
+    assert faults(page.inside) == []
+
+
+def test_forced_colours_keep_what_matters_visible(talk: Open) -> None:
+    page = talk(forced_colors="active")
+    STATES["answer"](page)
+    assert page.inside.evaluate("getComputedStyle(document.querySelector('.m.bot .b')).borderTopWidth") == "1px"
+
+
+def test_motion_is_reduced_where_it_is_asked_for(talk: Open) -> None:
+    page = talk(reduced_motion="reduce")
+    page.ask(BILLING)
+    assert page.inside.evaluate("getComputedStyle(document.querySelector('.m')).animationName") == "none"
+
+
+@pytest.mark.parametrize("path", ["/", "/articles", "/articles?q=billing", "/articles?q=zzzqqq", "/articles/troubleshooting", "/articles/missing"])
+def test_axe_finds_nothing_on_the_help_pages(browser: Any, running: Running, path: str) -> None:
+    context = browser.new_context(color_scheme="light", reduced_motion="reduce")
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" and "404" not in message.text else None)
+    page.goto(running.url + path)
+    assert faults(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert problems == []
+    context.close()

@@ -1,0 +1,144 @@
+"""The widget on other people's pages: strict policies, pinned scripts, hostile frames, foreign styles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from helpbot.channels.web.widget import integrity
+from tests.browser.support import Talk, host_pages
+from tests.web.support import BILLING, Running
+
+Open = Callable[..., Talk]
+
+
+def test_a_page_with_a_strict_policy_and_trusted_types_has_no_violation(talk: Open, hosts: Any) -> None:
+    page = talk(query={"csp": "1"})
+    page.ask(BILLING)
+    page.case()
+    page.page.evaluate("helpbot.close()")
+    page.calm()
+    assert hosts.violations == []
+
+
+def test_one_changed_byte_and_the_browser_refuses_the_script(talk: Open) -> None:
+    wrong = integrity()[:-6] + "AAAAA="
+    page = talk(open=False, query={"integrity": wrong})
+    page.page.wait_for_timeout(400)
+    assert page.page.evaluate("typeof window.helpbot") == "undefined"
+    assert page.page.locator("helpbot-widget").count() == 0
+
+
+def test_before_it_is_opened_one_small_script_is_all_that_is_fetched(talk: Open, running: Running) -> None:
+    page = talk(open=False)
+    expect(page.launcher).to_be_visible()
+    page.page.wait_for_timeout(300)
+    assert [url for url in page.requests if url.startswith(running.url)] == [f"{running.url}/widget/v1/loader.js"]
+    page.launcher.hover()
+    expect(page.page.locator("helpbot-widget iframe")).to_have_count(1)
+    page.launcher.click()
+    page.ask(BILLING)
+    foreign = [url for url in page.requests if not url.startswith((running.url, "http://localhost", "blob:"))]
+    assert foreign == []
+
+
+def test_a_page_that_is_not_known_cannot_show_the_chat(browser: Any, running: Running) -> None:
+    with host_pages() as stranger:
+        page = Talk.on_host(browser, running, stranger, open=False)
+        page.launcher.click()
+        page.page.wait_for_timeout(500)
+        assert page.frame.locator(".composer").count() == 0
+        page.page.context.close()
+
+
+@pytest.mark.parametrize("where", ["data:text/html,<iframe src='{bot}/widget/v1/app.html'></iframe>"])
+def test_a_page_without_an_origin_cannot_show_it_either(browser: Any, running: Running, where: str) -> None:
+    page = browser.new_page()
+    page.goto(where.format(bot=running.url))
+    page.wait_for_timeout(300)
+    assert page.frame_locator("iframe").locator(".composer").count() == 0
+    page.context.close()
+
+
+def test_messages_from_other_frames_are_not_heard(talk: Open) -> None:
+    page = talk()
+    page.ask("hello")
+    said = page.frame.locator(".m").count()
+    page.page.evaluate("""() => {
+      const frame = document.querySelector('helpbot-widget').shadowRoot.querySelector('iframe').contentWindow;
+      const channel = new MessageChannel();
+      channel.port1.onmessage = (event) => (window.leaked = event.data);
+      frame.postMessage('helpbot', '*', [channel.port2]);
+      channel.port1.postMessage(['ask', 'attack by a second port']);
+      for (const data of [['ask', 'attack'], {type: 'ask'}, 'helpbot', null, ['identify', 'x.y.z'], {__proto__: {}}]) frame.postMessage(data, '*');
+      const sibling = document.createElement('iframe');
+      sibling.srcdoc = '<p>sibling</p>';
+      document.body.append(sibling);
+      sibling.contentWindow.eval;
+    }""")
+    page.page.wait_for_timeout(400)
+    assert page.frame.locator(".m").count() == said
+    assert page.page.evaluate("window.leaked") is None
+
+
+def test_the_loader_takes_nothing_from_windows_messages(talk: Open) -> None:
+    page = talk()
+    page.page.evaluate("for (const data of [['close'], ['unread', 99, 'x'], ['event', 'case', {}]]) postMessage(data, '*')")
+    page.page.wait_for_timeout(200)
+    expect(page.input).to_be_visible()
+    expect(page.page.locator("helpbot-widget .badge")).to_be_hidden()
+
+
+def test_the_pages_styles_do_not_reach_in_nor_ours_out(talk: Open) -> None:
+    page = talk(open=False)
+    assert page.launcher.evaluate("(b) => getComputedStyle(b).backgroundColor") != "rgb(221, 51, 51)"
+    assert page.page.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily").startswith("system-ui")
+
+
+def test_loaded_twice_it_is_there_once(talk: Open) -> None:
+    page = talk(open=False)
+    page.page.evaluate("""() => new Promise((done) => {
+      const again = document.createElement('script'); again.src = document.querySelector('script[src*=loader]').src; again.onload = done; document.body.append(again); })""")
+    assert page.page.locator("helpbot-widget").count() == 1
+
+
+def test_on_a_telephone_it_fills_the_screen(talk: Open) -> None:
+    page = talk(viewport={"width": 390, "height": 844})
+    box = page.page.locator("helpbot-widget iframe").bounding_box()
+    assert box == {"x": 0, "y": 0, "width": 390, "height": 844}
+    page.frame.get_by_role("button", name="Close chat").click()
+    expect(page.launcher).to_be_visible()
+
+
+def test_where_storage_is_forbidden_it_still_works(talk: Open) -> None:
+    page = talk(open=False)
+    page.page.context.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }})")
+    page.page.reload()
+    page.open()
+    page.ask(BILLING)
+    page.ask("and for ConnectWise?")
+
+
+def test_the_demo_page_asks_from_its_own_field(browser: Any, running: Running) -> None:
+    page = browser.new_page()
+    page.goto(running.url)
+    page.get_by_label("Your question or error message").fill(BILLING)
+    page.get_by_role("button", name="Get the steps").click()
+    frame = page.frame_locator("helpbot-widget iframe")
+    expect(frame.locator(".steps")).to_be_visible()
+    page.context.close()
+
+
+def test_the_demo_page_works_without_scripts(browser: Any, running: Running) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(running.url)
+    page.get_by_label("Your question or error message").fill("billing code")
+    page.get_by_role("button", name="Search the articles").click()
+    expect(page.locator(".hits li")).not_to_have_count(0)
+    page.locator(".hits a").first.click()
+    assert "/articles/" in page.url
+    context.close()

@@ -1,0 +1,145 @@
+"""Many tabs, a server that is killed, a connection that fails: nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from helpbot.channels.web.sites import Site
+from helpbot.desk.records import Act
+from tests.browser.support import Talk
+from tests.web.support import BILLING, Bot, Running
+
+
+@pytest.fixture
+def bot(tmp_path: Path, hosts: Any) -> Iterator[Bot]:
+    made = Bot(tmp_path, sites={"default": Site(name="Salesbuildr help", allowed=(hosts.origin,))})
+    yield made
+    made.close()
+
+
+def _served(bot: Bot, port: int = 0) -> Running:
+    running = Running(bot, port)
+    object.__setattr__(bot.settings, "public_url", running.url)
+    return running
+
+
+def _said(bot: Bot, talk: Talk) -> list[str]:
+    id_ = talk.inside.evaluate("JSON.parse(localStorage.getItem('helpbot:default')).id")
+    return [message.text for message in bot.desk.messages(id_) if message.author == "user"]
+
+
+def test_eight_tabs_stay_live_and_one_of_them_listens(browser: Any, bot: Bot, hosts: Any) -> None:
+    with _served(bot) as running:
+        first = Talk.on_host(browser, running, hosts)
+        case = first.case()
+        others = [Talk.on_host(browser, running, hosts, context=first.page.context) for _ in range(7)]
+        for each in others:
+            expect(each.frame.locator(".case")).to_have_count(1)
+        bot.agent(Act.CLAIM, case)
+        bot.agent(Act.REPLY, case, "seen in every tab")
+        for each in (first, *others):
+            expect(each.frame.locator(".m.agent")).to_have_count(1)
+        assert bot.app.state.metrics.streams._value.get() == 1
+        first.page.close()  # the one that listened
+        bot.agent(Act.REPLY, case, "seen after the leader left")
+        for each in others:
+            expect(each.frame.locator(".m.agent")).to_have_count(2, timeout=10_000)
+        others[0].say("from the second tab")
+        for each in others:
+            expect(each.frame.locator(".m.user").last).to_contain_text("from the second tab", timeout=10_000)
+        others[0].page.context.close()
+
+
+def test_without_locks_tabs_poll(browser: Any, bot: Bot, hosts: Any) -> None:
+    with _served(bot) as running:
+        context = browser.new_context(reduced_motion="reduce")
+        context.add_init_script("Object.defineProperty(Navigator.prototype, 'locks', {value: undefined}); delete window.BroadcastChannel;")
+        talk = Talk.on_host(browser, running, hosts, context=context)
+        case = talk.case()
+        bot.agent(Act.CLAIM, case)
+        bot.agent(Act.REPLY, case, "found by polling")
+        expect(talk.frame.locator(".m.agent")).to_have_count(1, timeout=10_000)
+        context.close()
+
+
+def test_the_server_goes_away_while_sending_and_comes_back(browser: Any, bot: Bot, hosts: Any) -> None:
+    running = _served(bot)
+    running.__enter__()
+    talk = Talk.on_host(browser, running, hosts)
+    talk.ask("hello")
+    running.stop()
+    talk.say(BILLING)
+    talk.say("and for ConnectWise?")
+    expect(talk.frame.locator(".banner")).to_be_visible(timeout=10_000)
+    talk.input.fill("half typed")
+    again = Bot(bot.folder, sites=dict(bot.settings.sites))
+    try:
+        with _served(again, running.port):
+            expect(talk.frame.locator(".queued")).to_have_count(0, timeout=25_000)
+            expect(talk.frame.locator(".banner")).to_be_hidden(timeout=10_000)
+            expect(talk.input).to_have_value("half typed")
+            assert _said(again, talk) == ["hello", BILLING, "and for ConnectWise?"]
+            talk.page.context.close()
+    finally:
+        again.close()
+
+
+def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_comes_once(browser: Any, bot: Bot, hosts: Any) -> None:
+    with _served(bot) as running:
+        talk = Talk.on_host(browser, running, hosts)
+        talk.ask("hello")
+        lost: list[str] = []
+
+        def lose(route: Any) -> None:
+            if len(lost) < 2:
+                route.fetch()  # it reaches the server and is committed
+                lost.append(route.request.headers["idempotency-key"])
+                route.abort()
+            else:
+                lost.append(route.request.headers["idempotency-key"])
+                route.continue_()
+
+        talk.page.context.route("**/messages", lose)
+        talk.say(BILLING)
+        expect(talk.frame.locator(".steps")).to_be_visible(timeout=15_000)
+        expect(talk.frame.locator(".queued")).to_have_count(0, timeout=15_000)
+        assert len(set(lost)) == 1
+        assert _said(bot, talk) == ["hello", BILLING]
+        talk.page.context.close()
+
+
+def test_an_erased_conversation_is_left_and_a_new_one_begins(browser: Any, bot: Bot, hosts: Any) -> None:
+    with _served(bot) as running:
+        talk = Talk.on_host(browser, running, hosts)
+        talk.ask("hello")
+        talk.inside.evaluate("(() => { const s = JSON.parse(localStorage['helpbot:default']); s.token = 'x'.repeat(43); localStorage['helpbot:default'] = JSON.stringify(s); })()")
+        talk.say(BILLING)
+        expect(talk.frame.locator(".steps")).to_be_visible(timeout=10_000)
+        assert _said(bot, talk) == [BILLING]
+        talk.page.context.close()
+
+
+def test_a_stream_that_ends_with_the_server_starts_again(browser: Any, bot: Bot, hosts: Any) -> None:
+    running = _served(bot)
+    running.__enter__()
+    talk = Talk.on_host(browser, running, hosts)
+    case = talk.case()
+    expect(talk.frame.locator(".case")).to_have_count(1)
+    began = time.monotonic()
+    running.stop()
+    assert time.monotonic() - began < 5
+    again = Bot(bot.folder, sites=dict(bot.settings.sites))
+    try:
+        with _served(again, running.port):
+            again.agent(Act.CLAIM, case)
+            again.agent(Act.REPLY, case, "after the restart")
+            expect(talk.frame.locator(".m.agent")).to_contain_text("after the restart", timeout=15_000)
+            talk.page.context.close()
+    finally:
+        again.close()
