@@ -52,8 +52,8 @@ def policy_of(bot: BotFile) -> Policy:
     return Policy(**bot.table("answers"))
 
 
-def manners_of(bot: BotFile) -> Manners:
-    """How the bot behaves, as the operator set it."""
+def manners_of(bot: BotFile, knowledge: KnowledgeBase | None = None) -> Manners:
+    """How the bot behaves, as the operator set it; it offers only what the knowledge holds."""
     from helpbot.dialogue.world import Hours, Manners
     from helpbot.messages import Channel
 
@@ -78,7 +78,7 @@ def manners_of(bot: BotFile) -> Manners:
         end_after=timedelta(hours=talk["end_after_hours"]),
         hours=opening,
         acknowledge=talk["acknowledge"],
-        frequent=tuple(who["frequent"]),
+        frequent=tuple(name for name in who["frequent"] if knowledge is None or name in knowledge.resolutions),
         ask_address=frozenset(Channel(name) for name in talk["ask_address"]),
     )
 
@@ -262,8 +262,9 @@ def check_all(places: Places) -> Checked:
             Fault(
                 str(places.bot_file),
                 0,
-                f"`bot.frequent` names {name}, which is no resolution",
-                "Name one that is",
+                f"`bot.frequent` names {name}, which is no resolution of this knowledge",
+                "Name one that is; it is left out of the greeting",
+                grave=False,
             )
             for name in frequent
             if name not in knowledge.resolutions

@@ -1,0 +1,1 @@
+"""Other people's articles become ours: Markdown, HTML, plain text, help-centre exports."""
