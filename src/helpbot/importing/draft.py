@@ -112,14 +112,11 @@ def _from_table(article: Article, section: Section) -> Iterator[_Seen]:
         cause = next((text for head, text in told.items() if _CAUSE.match(head)), "")
         if fix and cells[0]:
             source = f"{article.id}#{section.anchor}"
-            yield _draft(
-                cells[0].strip('"“”'),
-                source,
-                cause or cells[0],
-                _errors(f'"{cells[0].strip(chr(34))}"'),
-                [(None, fix, source)],
-                fix=True,
-            )
+            title = cells[0].strip('"“”')
+            yield _Seen(
+                id=article_id(title), title=title, source=source, cause=cause or title, errors=_errors(f'"{title}"'),
+                steps=[(None, fix, source)],
+            )  # fmt: skip
 
 
 def _errors(text: str) -> list[str]:
