@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,6 +16,9 @@ from helpbot.channels.slack.state import SlackState
 __all__ = ["Installations", "OAuthStates"]
 
 _EXPIRES: Final = timedelta(minutes=10)
+_FIELDS: Final = tuple(
+    name for name in inspect.signature(Installation.__init__).parameters if name not in {"self", "custom_values"}
+)
 
 
 class Installations(InstallationStore):
@@ -29,7 +33,8 @@ class Installations(InstallationStore):
 
     def save(self, installation: Installation) -> None:
         """Keep an installation."""
-        self._state.keep("installed", _key(installation.enterprise_id, installation.team_id), installation.to_dict())
+        values = {name: getattr(installation, name, None) for name in _FIELDS}
+        self._state.keep("installed", _key(installation.enterprise_id, installation.team_id), values)
         self._saved(installation.team_id or "")
 
     def find_installation(
@@ -111,8 +116,4 @@ def _key(enterprise: str | None, team: str | None) -> str:
 
 def _known(values: dict[str, Any]) -> dict[str, Any]:
     """What `Installation` takes: a newer SDK may have written more."""
-    import inspect
-
-    return {
-        name: value for name, value in values.items() if name in inspect.signature(Installation.__init__).parameters
-    }
+    return {name: value for name, value in values.items() if name in _FIELDS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 
 from helpbot.channels.slack import blocks as draw
 from helpbot.channels.slack.app import Listeners
@@ -119,7 +121,10 @@ class SlackService:
         """Let go of Slack and finish what is being done."""
         self._stop.set()
         if self._socket is not None:
-            self._socket.close()  # type: ignore[no-untyped-call]  # bolt leaves it untyped
+            self._socket.client.auto_reconnect_enabled = False
+            # The SDK's close stumbles when its own reader closes first; either way it is closed.
+            with contextlib.suppress(Exception):
+                self._socket.close()  # type: ignore[no-untyped-call]  # bolt leaves it untyped
             self._socket = None
         with self._work:
             self._work.notify_all()
@@ -152,8 +157,12 @@ class SlackService:
         logging.getLogger("helpbot.slack.socket").setLevel(logging.ERROR)
         try:
             handler.connect()  # type: ignore[no-untyped-call]  # bolt leaves it untyped
+        except SlackApiError as error:
+            raise OutsideError(
+                f"Slack refuses Socket Mode ({error.response.get('error')}): correct HELPBOT_SLACK_APP_TOKEN", permanent=True
+            ) from error
         except Exception as error:
-            raise OutsideError(f"Slack's Socket Mode cannot be reached ({type(error).__name__}: {error})") from error
+            raise OutsideError(f"Slack's Socket Mode cannot be reached ({type(error).__name__})") from error
         self._socket = handler
 
     def run_socket(self) -> None:
@@ -302,15 +311,14 @@ class SlackService:
         cases = self._desk.cases(limit=5_000)
         opened = [case for case in cases if start <= case.opened_at < end]
         resolved = [case for case in cases if case.resolved_at is not None and start <= case.resolved_at < end]
-        waiting = sorted((case for case in cases if case.is_open), key=lambda case: case.opened_at)
+        waiting = sorted((case for case in cases if case.is_open), key=lambda case: (case.opened_at, case.number))
         unheld = [case for case in waiting if not case.owner] or waiting
         oldest = None
         if unheld:
             oldest = (unheld[0].number, unheld[0].product_name, _age(end - unheld[0].opened_at))
+        # An error for which nothing was even offered is one the articles do not know.
         unknown = Counter(
-            one_line(case.error_message, 200)
-            for case in opened
-            if case.reason == "no_answer" and case.error_message_given
+            one_line(case.error_message, 200) for case in opened if not case.tried and case.error_message_given
         )
         return draw.summary(
             day=f"{start:%A %d %B}",
