@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from helpbot import __version__
 from helpbot.errors import Fault, HelpbotError, KnowledgeError, SettingError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from socket import socket
     from typing import Self
 
+    from helpbot.channels.slack.service import SlackService
     from helpbot.channels.slack.settings import SlackSettings
     from helpbot.channels.web.settings import WebSettings
     from helpbot.config import BotFile, Places, Settings
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Checked", "Mind", "check_all", "manners_of", "open_mind", "policy_of", "routing_of", "slack_of", "web_of"]
 
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+SLACK_REPLIES: Final = "slack-replies"
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def policy_of(bot: BotFile) -> Policy:
@@ -85,7 +87,7 @@ def manners_of(bot: BotFile, knowledge: KnowledgeBase | None = None) -> Manners:
 
 def routing_of(settings: Settings) -> Routing:
     """Every way to reach agents: those of helpbot.toml, and `slack`, `mail`, `webhook` as the environment says."""
-    from helpbot.escalation.routing import Route, Routing, Rule
+    from helpbot.escalation.routing import Kind, Route, Routing, Rule
 
     table = settings.bot.table("routing")
     routes: dict[str, Route] = {}
@@ -96,6 +98,11 @@ def routing_of(settings: Settings) -> Routing:
     ):
         if target:
             routes[name] = Route(name=name, sender=name, target=target)
+    if has_slack(settings):
+        # What the bot says to users of Slack is sent, too: into the thread it was asked in.
+        routes[SLACK_REPLIES] = Route(
+            name=SLACK_REPLIES, sender="slack", target="the thread", kinds=frozenset({Kind.MESSAGE_TO_USER})
+        )
     if "slack" in routes and "mail" in routes:
         routes["slack"] = Route(name="slack", sender="slack", target=settings.slack_case_channel, fallback="mail")
     for name, route in table["routes"].items():
@@ -103,8 +110,13 @@ def routing_of(settings: Settings) -> Routing:
     return Routing(
         routes=routes,
         rules=tuple(Rule(**{**rule, "routes": tuple(rule["routes"])}) for rule in table["rules"]),
-        default=tuple(table["default"] or routes),
+        default=tuple(table["default"] or (name for name in routes if name != SLACK_REPLIES)),
     )
+
+
+def has_slack(settings: Settings) -> bool:
+    """Whether Slack is set up at all."""
+    return bool(settings.secrets.slack_bot_token or settings.secrets.slack_client_id)
 
 
 def slack_of(settings: Settings) -> SlackSettings:
@@ -130,11 +142,18 @@ def web_of(settings: Settings) -> tuple[WebSettings, list[Fault]]:
     """The web's settings, and all that is wrong with them."""
     from helpbot.channels.web.identity import parse_keys
     from helpbot.channels.web.settings import WebSettings
-    from helpbot.channels.web.sites import read_sites, read_texts
+    from helpbot.channels.web.sites import DEFAULT_SITE, Site, read_sites, read_texts
 
     table, bot = settings.bot.table("web"), settings.places.bot
     keys, faults = parse_keys(settings.secrets.identity_keys)
-    sites, more = read_sites(bot / "widget" / "sites.toml")
+    further, more = read_sites(bot / "widget" / "sites.toml")
+    look = settings.bot.table("widget")
+    own = Site(
+        key="default", name=look["name"] or settings.bot.table("bot")["name"], colour=look["colour"],
+        allowed=tuple(table["sites"]), language=look["language"], direction=look["direction"], theme=look["theme"],
+        position=look["position"],
+    )  # fmt: skip
+    sites = {**further, "default": own if further.get("default", DEFAULT_SITE) == DEFAULT_SITE else further["default"]}
     texts, most = read_texts(shipped_or_own(settings.places, "widget") / "lang")
     web = WebSettings(
         public_url=settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}",
@@ -387,8 +406,17 @@ class Knowing:
 class House:
     """A desk with all that it stands on: store, knowledge, senders. Closes what it opened."""
 
-    def __init__(self, settings: Settings, knowing: Knowing, store: SqlStore, desk: Desk, courier: Courier) -> None:
-        self.settings, self.knowing, self.store, self.desk, self.courier = settings, knowing, store, desk, courier
+    def __init__(
+        self,
+        settings: Settings,
+        knowing: Knowing,
+        store: SqlStore,
+        desk: Desk,
+        courier: Courier,
+        slack: SlackService | None,
+    ) -> None:
+        self.settings, self.knowing, self.store = settings, knowing, store
+        self.desk, self.courier, self.slack = desk, courier, slack
         self._stop = Event()
         self._threads: list[Thread] = []
 
@@ -407,6 +435,8 @@ class House:
     def close(self) -> None:
         """Stop what was started and close the store."""
         self._stop.set()
+        if self.slack is not None:
+            self.slack.stop()
         for thread in self._threads:
             thread.join(timeout=10)
         self.store.close()
@@ -435,7 +465,7 @@ def desk_settings_of(settings: Settings) -> DeskSettings:
     manners = manners_of(settings.bot)
     return DeskSettings(
         routing=routing,
-        reply_routes={Channel.SLACK: "slack"} if "slack" in routing.routes else {},
+        reply_routes={Channel.SLACK: SLACK_REPLIES} if has_slack(settings) else {},
         user_mail_route="mail" if settings.secrets.smtp_url else "",
         case_prefix=cases["prefix"],
         remind_after=manners.remind_after or timedelta(days=3650),
@@ -453,15 +483,33 @@ def open_store(settings: Settings) -> SqlStore:
     return SqlStore(settings.database_url)
 
 
-def open_desk(settings: Settings, *, words_only: bool = False, report: Callable[[str], None] | None = None) -> House:
-    """A desk on the configured database, with the configured ways to tell agents."""
+def open_desk(
+    settings: Settings,
+    *,
+    words_only: bool = False,
+    report: Callable[[str], None] | None = None,
+    slack_too: bool = False,
+) -> House:
+    """A desk on the configured database, with the configured ways to tell agents; with Slack if it is wanted."""
     from helpbot.desk.desk import Desk
 
     knowing = Knowing(settings, words_only=words_only, report=report)
     store = open_store(settings)
     desk_settings = desk_settings_of(settings)
     desk = Desk(store, knowing.world, desk_settings)
-    return House(settings, knowing, store, desk, courier_of(settings, store, desk_settings))
+    slack = slack_service_of(settings, knowing, store, desk) if slack_too and has_slack(settings) else None
+    further = (slack.sender,) if slack is not None else ()
+    return House(settings, knowing, store, desk, courier_of(settings, store, desk_settings, *further), slack)
+
+
+def slack_service_of(settings: Settings, knowing: Knowing, store: SqlStore, desk: Desk) -> SlackService:
+    """Everything of Slack, on the store's own database."""
+    from helpbot.channels.slack.engine import engine_of
+    from helpbot.channels.slack.manifest import manifest, scopes
+    from helpbot.channels.slack.service import SlackService
+
+    wanted = scopes(manifest(shipped_or_own(settings.places, "slack") / "manifest.yaml"))
+    return SlackService(slack_of(settings), desk, store.engine, engine_of(knowing.world), scopes=wanted)
 
 
 def courier_of(settings: Settings, store: SqlStore, desk_settings: DeskSettings, *further: Sender) -> Courier:
@@ -509,19 +557,43 @@ def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str
     host, port = listener.getsockname()[:2]
     address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104  # shown, not bound
     log_to_stderr(settings.log_level)
-    with open_desk(settings, words_only=words_only, report=report) as house:
+    with open_desk(settings, words_only=words_only, report=report, slack_too=True) as house:
         web = replace(web_of(settings)[0], public_url=settings.public_url.rstrip("/") or address)
+        slack = house.slack
         app = create_app(
             house.desk,
             house.knowing.world,
             web,
             house.store.notices,
+            slack=slack.gate if slack is not None and slack_of(settings).http else None,
             search=house.knowing.search,
-            ready=lambda: "",
         )
         house.work()
+        if slack is not None:
+            if settings.secrets.slack_app_token:
+                slack.connect()
+            slack.start()
         report(f"helpbot is at {address}  (stop it with Ctrl-C)")
         make_server(app, settings.host, port).run(sockets=[listener])
+
+
+def serve_slack(settings: Settings, *, words_only: bool = False, report: Callable[[str], None]) -> None:
+    """Slack alone, over Socket Mode, with deliveries and reminders; until SIGTERM or SIGINT."""
+    import signal
+
+    if not has_slack(settings):
+        raise SettingError([Fault("HELPBOT_SLACK_BOT_TOKEN", 0, "it is missing, so Slack is off", "Set it")])
+    log_to_stderr(settings.log_level)
+    with open_desk(settings, words_only=words_only, report=report, slack_too=True) as house:
+        assert house.slack is not None
+        stop = Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        house.slack.connect()
+        house.work()
+        house.slack.start()
+        report("helpbot is connected to Slack  (stop it with Ctrl-C)")
+        stop.wait()
 
 
 def log_to_stderr(level: str) -> None:

@@ -181,9 +181,21 @@ def _check_networks(networks: list[str]) -> list[str]:
     return networks
 
 
-class WebTable(_Table):
-    """The HTTP interface. Which sites may show the widget stands in widget/sites.toml."""
+def _check_sites(sites: list[str]) -> list[str]:
+    for site in sites:
+        parts = urlsplit(site)
+        if site.rstrip("/").endswith("*") or "*" in site.removeprefix(f"{parts.scheme}://*."):
+            raise ValueError("may not hold * alone; name each site that shows the widget")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+            raise ValueError("must be origins such as https://www.example.com")
+    return sites
 
+
+class WebTable(_Table):
+    """The HTTP interface. Sites with a look of their own stand in widget/sites.toml."""
+
+    sites: Annotated[list[str], AfterValidator(_check_sites)] = []
+    """Sites that may show the widget, such as https://www.example.com; the bot's own pages always may."""
     trusted_proxies: Annotated[list[str], AfterValidator(_check_networks)] = []
     """Addresses or networks whose X-Forwarded-For is believed."""
     demo: bool = True
@@ -192,6 +204,23 @@ class WebTable(_Table):
     """Turns worked on at once."""
     screenshots: bool = True
     """Whether users may send screenshots; text is read from them where Tesseract is installed."""
+
+
+class WidgetTable(_Table):
+    """How the widget looks on the bot's own site."""
+
+    name: Annotated[str, Field(max_length=60)] = ""
+    """Its heading; empty: the bot's name."""
+    colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#2553d8"
+    """The site's colour, as #rrggbb; every text upon it stays readable."""
+    language: Literal["auto", "en", "nl", "de", "fr", "es"] = "auto"
+    """The language of its buttons; auto: the page's or the browser's."""
+    direction: Literal["auto", "ltr", "rtl"] = "auto"
+    """The direction of writing."""
+    theme: Literal["auto", "light", "dark"] = "auto"
+    """Light or dark; auto: as the user's system."""
+    position: Literal["right", "left"] = "right"
+    """The corner it sits in."""
 
 
 class WebhookTable(_Table):
@@ -218,6 +247,7 @@ class BotTables(_Table):
     cases: CasesTable = CasesTable()
     routing: RoutingTable = RoutingTable()
     web: WebTable = WebTable()
+    widget: WidgetTable = WidgetTable()
     slack: dict[str, Any] = {}
     """Slack; docs/slack.md describes its settings, and the Slack channel checks them."""
     webhook: WebhookTable = WebhookTable()

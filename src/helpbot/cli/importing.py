@@ -60,7 +60,8 @@ def draft(
     found = knowledge.articles.get(article.removesuffix(".md").rsplit("/", 1)[-1])
     if found is None:
         wrong(f"there is no article {article}", "Use one of: " + (", ".join(sorted(knowledge.articles)[:20]) or "none"))
-    drafts = list(drafts_of(found))
+    claimed = [error for resolution in knowledge.resolutions.values() for error in resolution.errors]
+    drafts = list(drafts_of(found, claimed))
     if not drafts:
         said(f"{found.id} has no section that says what to do.")
         raise typer.Exit(FAULTS_FOUND)

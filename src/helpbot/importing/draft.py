@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,7 @@ _PART: Final = re.compile(
     r"(?i)(?:resolution|solution|fix|how to (?:fix|resolve|solve) (?:it|this)|steps|what to do|see also"
     r"|common causes|why this happens)"
 )
+_PLACEHOLDER: Final = re.compile(r"[{][^}]*[}]")
 _NUMBER: Final = re.compile(r"\b\d{2,}\b|\[ID\]|<id>|\{id\}", re.IGNORECASE)
 
 
@@ -40,18 +41,21 @@ class Draft:
     yaml: str
 
 
-def drafts_of(article: Article) -> Iterator[Draft]:
-    """A draft for each section that says what to do, and for each row of a table of errors; each id once."""
+def drafts_of(article: Article, claimed_already: Iterable[str] = ()) -> Iterator[Draft]:
+    """A draft for each section that says what to do, and for each row of a table of errors; each id once.
+
+    `claimed_already` are the errors of resolutions that are there: a draft claims none of them.
+    """
     seen: set[str] = set()
-    claimed: set[str] = set()
+    claimed = {_PLACEHOLDER.sub("", error).lower() for error in claimed_already}
     for section in article.sections:
         rows = list(_from_table(article, section))
         for found in rows or _from_section(article, section):
             if found.id in seen:
                 continue
             seen.add(found.id)
-            errors = [error for error in found.errors if error.lower() not in claimed]
-            claimed.update(error.lower() for error in errors)
+            errors = [error for error in found.errors if _PLACEHOLDER.sub("", error).lower() not in claimed]
+            claimed.update(_PLACEHOLDER.sub("", error).lower() for error in errors)
             yield Draft(id=found.id, yaml=_yaml(found, errors, article.id))
 
 
@@ -136,7 +140,7 @@ def _with_placeholders(error: str) -> str:
 
 
 def _yaml(seen: _Seen, errors: list[str], topic: str) -> str:
-    questions = dict.fromkeys(text.lower() for text in (seen.title, *(re.sub(r"[{][^}]*[}]", "80", e) for e in errors)))
+    questions = dict.fromkeys(text.lower() for text in (seen.title, *(_PLACEHOLDER.sub("80", e) for e in errors)))
     lines = [
         f"id: {seen.id}",
         f"title: {_quoted(seen.title)}",
