@@ -330,48 +330,21 @@ class Desk:
 
     def delivery(self, delivery_id: str) -> Delivery:
         """One delivery; CallError(NOT_FOUND) if there is none."""
-        found = self._store.delivery(delivery_id)
-        if found is None:
-            raise CallError(
-                Code.NOT_FOUND,
-                f"there is no delivery {delivery_id!r}",
-                "List them with `helpbot deliveries list`",
-            )
-        return found
+        from helpbot.desk.delivery import find_delivery
+
+        return find_delivery(self._store, delivery_id)
 
     def retry_delivery(self, delivery_id: str) -> Delivery:
         """Make a dead, held or waiting delivery due now, with the same id; a delivered one is not sent again."""
-        at = self._clock()
-        found = self.delivery(delivery_id)
-        if found.state is DeliveryState.DELIVERED:
-            raise CallError(Code.CONFLICT, f"delivery {found.id} was delivered", "There is nothing to retry")
-        if found.state is DeliveryState.LEASED:
-            raise CallError(
-                Code.CONFLICT, f"delivery {found.id} is being sent", "Look again in a minute", retry_after=30
-            )
-        again = replace(
-            found,
-            state=DeliveryState.PENDING,
-            next_at=at,
-            expires_at=at + self._settings.give_up_after,
-            last_error="",
-        )
-        self._store.transact(lambda tx: tx.finish(again, found.lease))
-        self._store.notices.publish(OUTBOX, 0)
-        return self.delivery(delivery_id)
+        from helpbot.desk.delivery import send_again
+
+        return send_again(self._store, self._settings, delivery_id, self._clock)
 
     def release_route(self, route: str = "") -> int:
         """Send what was held back after a restore, on one route or all; a route that was switched off is used again."""
-        at = self._clock()
+        from helpbot.desk.delivery import release_route
 
-        def work(tx: Transaction) -> int:
-            for health in tx.health([route] if route else list(self._store.route_health())).values():
-                tx.set_health(replace(health, disabled="", next_probe=None, failures=0, failing_since=None))
-            return tx.release_held(route, at, at + self._settings.give_up_after)
-
-        released = self._store.transact(work)
-        self._store.notices.publish(OUTBOX, 0)
-        return released
+        return release_route(self._store, self._settings, route, self._clock)
 
     # ── time ────────────────────────────────────────────────────────────
 
