@@ -28,7 +28,7 @@ from helpbot.desk.delivery import Courier
 from helpbot.desk.desk import Desk
 from helpbot.desk.records import DeskSettings
 from helpbot.dialogue.world import World
-from helpbot.escalation.routing import Route, Routing
+from helpbot.escalation.routing import KINDS, Kind, Route, Routing
 from helpbot.messages import Channel, Inbound, Person
 from helpbot.store.sql import SqlStore
 from tests.dialogue.worlds import small_world
@@ -87,8 +87,10 @@ class Bot:
         self.mono = Clock()
         self.alerts: list[str] = []
         self.store = SqlStore(url or f"sqlite:///{folder}/helpbot.db")
+        to_user = frozenset({Kind.MESSAGE_TO_USER})
         routes = {
-            name: Route(name=name, sender="slack", target="C0CASES", per_second=1000.0) for name in ("agents", "users")
+            name: Route(name=name, sender="slack", target="C0CASES", per_second=1000.0, kinds=kinds)
+            for name, kinds in (("agents", KINDS["slack"] - to_user), ("users", to_user))
         }
         self.desk_settings = DeskSettings(
             routing=Routing(routes=routes, default=("agents",)), reply_routes={Channel.SLACK: "users"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from slack_sdk.webhook import WebhookClient
 from helpbot.channels.slack.settings import API_URL, SlackSettings
 from helpbot.errors import OutsideError
 
-__all__ = ["ACCOUNT", "CHANNEL", "Pace", "Slack", "SlackFault"]
+__all__ = ["ACCOUNT", "CHANNEL", "UNSURE", "Pace", "Slack", "SlackFault"]
 
 log = logging.getLogger("helpbot.slack")
 
@@ -60,6 +61,10 @@ READS: Final = frozenset(
         "users.info",
     }
 )  # fmt: skip
+
+# Slack may have done it all the same.
+UNSURE: Final = frozenset({"", "fatal_error", "internal_error", "request_timeout", "service_unavailable"})
+_WORD: Final = re.compile(r"[a-z0-9_.-]{2,80}")
 
 REST: Final = 600.0  # seconds between two tries of what needs a person to mend it
 BURST: Final = 3  # messages a channel takes at once
@@ -344,11 +349,13 @@ def _fault(error: SlackApiError, method: str) -> SlackFault:
     status = getattr(response, "status_code", 0)
     data = getattr(response, "data", None)
     name = str(data.get("error", "")) if isinstance(data, dict) else ""
+    if not _WORD.fullmatch(name):
+        name = ""  # the SDK's own words for an answer that was none of Slack's
     if status == 429 or name in {"ratelimited", "rate_limited"}:
         after = retry_after(getattr(response, "headers", {}) or {})
         return SlackFault(f"Slack wants fewer calls of {method}", error="ratelimited", retry_after=after)
     if status >= 500 or name in PASSING or not name:
-        return SlackFault(f"Slack failed at {method} ({name or status})", error=name)
+        return SlackFault(f"Slack failed at {method} ({name or f'status {status}'})", error=name)
     if name in ACCOUNT or name in CHANNEL:
         return SlackFault(f"Slack refused {method}: {name}", error=name)
     detail = ""

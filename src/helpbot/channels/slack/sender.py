@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from helpbot.channels.slack import blocks as draw
 from helpbot.channels.slack import limits
-from helpbot.channels.slack.calls import CHANNEL, Slack, SlackFault
+from helpbot.channels.slack.calls import CHANNEL, UNSURE, Slack, SlackFault
 from helpbot.channels.slack.places import Place, user_of
 from helpbot.channels.slack.settings import SlackSettings
 from helpbot.channels.slack.state import Mark, Mood, SlackState
@@ -333,7 +333,7 @@ class SlackSender:
                 unfurl_media=False,
             )
         except SlackFault as fault:
-            if fault.error:  # Slack answered, and did not take it
+            if fault.error not in UNSURE:  # Slack answered, and did not take it
                 self._state.withdraw(delivery.id, part)
             raise
         reach("after-send")
