@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Checked", "Mind", "check_all", "manners_of", "open_mind", "policy_of", "routing_of", "slack_of", "web_of"]
 
+SWEEP_SECONDS: Final = 3600.0
 SLACK_REPLIES: Final = "slack-replies"
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -431,6 +432,21 @@ class House:
         self._thread("courier", lambda: self.courier.run(self._stop))
         self._thread("clock", lambda: self._every(tick_seconds, self.desk.tick))
         self._thread("knowledge", lambda: self._every(refresh_seconds, self.knowing.refresh))
+        self._thread("sweeper", lambda: self._every(SWEEP_SECONDS, self._sweep))
+
+    def gauges(self) -> Mapping[str, float]:
+        """What stands at this moment, for /metrics."""
+        now, waiting = datetime.now(UTC), self.store.waiting_routes()
+        return {
+            "delivery_lag_seconds": max(((now - since).total_seconds() for since in waiting.values()), default=0.0),
+            "routes_waiting": float(len(waiting)),
+            "knowledge_broken": float(bool(self.knowing.broken)),
+        }
+
+    def _sweep(self) -> None:
+        from helpbot.store.keeping import sweep
+
+        sweep(self.store, datetime.now(UTC), **self.settings.bot.table("retention"))
 
     def close(self) -> None:
         """Stop what was started and close the store."""
@@ -567,6 +583,8 @@ def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str
             house.store.notices,
             slack=slack.gate if slack is not None and slack_of(settings).http else None,
             search=house.knowing.search,
+            ready=house.store.ready,
+            gauges=house.gauges,
         )
         house.work()
         if slack is not None:

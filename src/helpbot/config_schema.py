@@ -29,6 +29,8 @@ __all__ = ["OTHER_VARIABLES", "BotTables", "Environment", "check_bot_file", "che
 
 PREFIX: Final = "HELPBOT_"
 SHORTEST_SECRET: Final = 24  # bytes
+# A container runtime mounts secrets here, readable by all of a container in which nobody else lives.
+CONTAINER_SECRETS: Final = "/run/secrets/"
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 # Read elsewhere, before there are settings; here so that they are described and not taken for typing errors.
@@ -342,7 +344,9 @@ def _split(key: str) -> list[str]:
 class Environment(BaseSettings):
     """Secrets and addresses, each as HELPBOT_NAME or as HELPBOT_NAME_FILE, a file that holds it."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True, env_ignore_empty=True
+    )
 
     database_url: SecretStr = Field(
         SecretStr("sqlite:///var/helpbot.db"),
@@ -355,7 +359,7 @@ class Environment(BaseSettings):
     )
     secret: SecretStr = Field(
         SecretStr(""),
-        description="Signs tokens; the same on every node. Made and kept beside an SQLite file if left out.",
+        description="For signing. Nothing needs it now: tokens are random, and only their hashes are kept.",
     )
     identity_keys: SecretStr = Field(
         SecretStr(""),
@@ -529,15 +533,6 @@ def _lacking() -> list[Fault]:
         for other in others
         if not given(other) and not (name == "slack_case_channel" and given("slack_client_id"))
     ]
-    if os.environ.get("HELPBOT_DATABASE_URL", "").startswith("postgresql") and not given("secret"):
-        faults.append(
-            Fault(
-                "HELPBOT_SECRET",
-                0,
-                "it is missing, and every node on PostgreSQL must have the same",
-                "Set it",
-            )
-        )
     return faults
 
 
@@ -564,6 +559,7 @@ def _secret_files() -> list[Fault]:
                 )
             )
             continue
-        if about.annotation is SecretStr and stat.S_ISREG(mode) and mode & stat.S_IROTH:
+        private = path.startswith(CONTAINER_SECRETS) or not mode & stat.S_IROTH
+        if about.annotation is SecretStr and stat.S_ISREG(mode) and not private:
             faults.append(Fault(variable, 0, f"everyone on this machine may read {path}", f"Run: chmod o-r {path}"))
     return faults
