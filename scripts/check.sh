@@ -1,6 +1,6 @@
 #!/bin/sh
 # Says yes or no: format, lint, strict types, import order, what is deployed, and the knowledge itself.
-set -u
+set -eu
 cd "$(dirname "$0")/.."
 BIN=.venv/bin
 failed=""

@@ -13,7 +13,7 @@ def example() -> str:
     """Every setting of the environment, explained, each with its default, all commented out."""
     lines = [
         "# Every setting that comes from the environment. Copy it, uncomment what you need and fill it in.",
-        "# Instead of NAME=value, NAME_FILE=/path may name a file that holds the value; nobody else may read that file.",
+        "# Instead of NAME=value, NAME_FILE=/path may name a file that holds the value; only its owner may read it.",
         "# What is left out is off; `helpbot check` says what is. All else stands in bot/helpbot.toml.",
     ]
     entries = [

@@ -526,14 +526,13 @@ def _lacking() -> list[Fault]:
     def given(name: str) -> bool:
         return any(os.environ.get(f"{PREFIX}{name.upper()}{ending}") for ending in ("", "_FILE"))
 
-    faults = [
+    return [
         Fault(f"{PREFIX}{other.upper()}", 0, f"it is missing, and HELPBOT_{name.upper()} needs it", "Set it")
         for name, others in _NEEDS
         if given(name)
         for other in others
         if not given(other) and not (name == "slack_case_channel" and given("slack_client_id"))
     ]
-    return faults
 
 
 def _secret_files() -> list[Fault]:
