@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpbot import model
-from helpbot.hearing import _others, read_phrases
+from helpbot.hearing import others_of, read_phrases
 from helpbot.loading import load_knowledge
 from helpbot.understanding.speech import ACTS, OTHER, SpeechActs
 
@@ -140,7 +140,7 @@ def main() -> None:
     phrases, faults = read_phrases(ROOT / "bot")
     if faults:
         parser.error("; ".join(str(fault) for fault in faults))
-    others = _others(knowledge)
+    others = others_of(knowledge)
     asked = [text for each in knowledge.resolutions.values() for text in each.questions]
     lines = sets(others, asked)
     encoder = None if options.words else model.load()

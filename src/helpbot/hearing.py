@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from helpbot.knowledge.base import KnowledgeBase
     from helpbot.understanding.encoder import Encoder
 
-__all__ = ["FORMAT", "open_hearing", "read_phrases"]
+__all__ = ["FORMAT", "open_hearing", "others_of", "read_phrases"]
 
 FORMAT: Final = 1
 _OTHERS_EACH: Final = 8  # questions a resolution that teach what is no speech act
@@ -82,7 +82,7 @@ def _open(bot: Path, knowledge: KnowledgeBase, encoder: Encoder | None, *, cache
     phrases, faults = read_phrases(bot)
     if faults:
         raise KnowledgeError(faults)
-    made = SpeechActs.learn(phrases, _others(knowledge), encode)
+    made = SpeechActs.learn(phrases, others_of(knowledge), encode)
     if cache:
         _store(path, made)
     return made
@@ -92,7 +92,7 @@ def _encode(encoder: Encoder | None) -> Encode | None:
     return None if encoder is None else lambda texts: encoder.encode(list(texts))
 
 
-def _others(knowledge: KnowledgeBase) -> list[str]:
+def others_of(knowledge: KnowledgeBase) -> list[str]:
     """Messages that are questions: a fixed few of each resolution, and of those that are not to be answered."""
 
     def order(text: str) -> bytes:

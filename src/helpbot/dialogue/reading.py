@@ -230,7 +230,7 @@ _EXPECTED: Final[Mapping[Phase, tuple[tuple[str, ...], float]]] = {
     Phase.RESOLVED: (("person", "greeting", "thanks"), 0.2),
     Phase.CLOSED: (("person", "greeting", "thanks"), 0.2),
     Phase.CLARIFYING: (("person", "cancel", "thanks"), 0.2),
-    Phase.PROPOSING: (("solved", "thanks", "not_solved", "person", "cancel", "will_try"), 0.08),
+    Phase.PROPOSING: (("solved", "thanks", "not_solved", "person", "cancel", "will_try"), 0.12),
     Phase.REFUSING: (("person", "solved", "thanks", "cancel", "will_try"), 0.15),
     Phase.WAITING: (("solved", "thanks", "person", "news", "cancel"), 0.2),
     Phase.ASKING: (("solved", "person", "cancel", "none", "why", "will_try"), 0.2),
