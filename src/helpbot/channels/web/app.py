@@ -72,7 +72,7 @@ __all__ = ["PUBLIC", "create_app"]
 # What anybody may have. Every other route asks for a conversation's token, or is refused.
 PUBLIC: Final = frozenset(
     {
-        "/", "/articles", "/articles/{slug}", "/static/{name}", "/widget/v1/{name}", "/openapi.json", "/healthz", "/readyz",
+        "/", "/articles", "/articles/{slug}", "/static/{name}", "/static/brand.css", "/widget/v1/{name}", "/openapi.json", "/healthz", "/readyz",
         "/api/v1/search", "/api/v1/conversations", "/favicon.ico", "/robots.txt",
     }
 )  # fmt: skip
@@ -808,6 +808,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
     }  # fmt: skip
     for path, operations in document["paths"].items():
         for operation in operations.values():
+            for code, answer in operation["responses"].items():
+                if code == "422" and "application/json" in answer.get("content", {}):
+                    operation["responses"][code] = RESPONSES[422]  # FastAPI writes its own shape here, which is never sent
             if "{conversation_id}" in path:
                 operation["security"] = [{"conversation": []}]
     app.openapi_schema = document

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,7 @@ __all__ = ["Live", "Stream", "last_event"]
 
 BATCH: Final = 50  # messages read at once
 STALL_SECONDS: Final = 30.0
+SEND_BUFFER: Final = 64 * 1024  # bytes; Linux doubles it
 RETRY_MS: Final = 1000  # how soon a client is to come back
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -149,7 +151,8 @@ class Stream:
         after = last_event(request.headers.get("last-event-id") or request.query_params.get("after", ""))
         watcher = Watcher(view.id, after if after <= view.last_seq else 0)
         self._live.enter(watcher)
-        abort = getattr(getattr(receive, "__self__", None), "transport", None)
+        transport = getattr(getattr(receive, "__self__", None), "transport", None)
+        _shrink(transport)
         gone = asyncio.create_task(self._gone(receive, watcher))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -157,8 +160,8 @@ class Stream:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             self._metrics.stalled.inc()
-            if abort is not None:
-                abort.abort()  # closing would wait for the reader to take what is buffered: it never will
+            if transport is not None:
+                transport.abort()  # closing would wait for the reader to take what is buffered: it never will
         finally:
             self._live.leave(watcher)
             gone.cancel()
@@ -199,6 +202,14 @@ class Stream:
     def _look(self, conversation: str, seen: int) -> tuple[ConversationView, Sequence[Message]]:
         messages = self._desk.messages(conversation, after=seen, limit=BATCH)
         return self._desk.conversation(conversation), messages
+
+
+def _shrink(transport: Any) -> None:
+    """Let the kernel hold little for one reader: by itself it would take megabytes for one that does not read."""
+    held = transport.get_extra_info("socket") if transport is not None else None
+    if held is not None:
+        with contextlib.suppress(OSError):  # a socket of another family keeps its own size
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 def _line(value: object) -> str:
