@@ -33,8 +33,8 @@ from helpbot.messages import Field
 from helpbot.retrieval.search import Searcher
 from helpbot.retrieval.snapshot import pack, unpack
 from helpbot.understanding.calibration import Logistic
-from helpbot.understanding.classifier import Kernel
-from helpbot.understanding.engine import Engine, Trained, tokenizer_of, train
+from helpbot.understanding.classifier import Examples, Kernel
+from helpbot.understanding.engine import Engine, Trained, tokenizer_of
 from helpbot.understanding.weigh import Judgement
 
 if TYPE_CHECKING:
@@ -44,10 +44,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "Compiled", "open_engine"]
 
-FORMAT: Final = 1  # grows with every change of what is learnt or how it is written
+FORMAT: Final = 3  # grows with every change of what is learnt or how it is written
 _MAGIC: Final = b"HELPBOTE"
 _FIRST: Final = struct.Struct("<8sIIQ32s")  # magic, format, length of the header, whole length, sha256 of the rest
 _ALIGN: Final = 64
+_ARRAYS: Final = ("idf", "dual", "examples", "labels", "counts", "weights", "heard", "chunks")
 _KEPT: Final = 6  # files; older ones are removed, so that an author's cache does not grow for ever
 
 
@@ -82,6 +83,7 @@ def open_engine(
             if report:
                 report(f"{error}")
     from helpbot.loading import load_knowledge
+    from helpbot.understanding.training import train
 
     knowledge = load_knowledge(knowledge_dir)
     if report:
@@ -125,10 +127,8 @@ def _save(path: Path, pieces: list[bytes]) -> None:
 
 
 def _packed(knowledge: KnowledgeBase, trained: Trained, searcher: Searcher) -> list[bytes]:
-    arrays: dict[str, NDArray[Any]] = {
-        name: getattr(trained, name)
-        for name in ("idf", "linear", "dual", "examples", "labels", "counts", "weights", "heard", "chunks")
-    }
+    arrays: dict[str, NDArray[Any]] = {name: getattr(trained, name) for name in _ARRAYS}
+    arrays |= {"starts": trained.rows.starts, "of": trained.rows.texts, "values": trained.rows.values}
     judgement = trained.judgement
     arrays |= {"signals": judgement.signals, "right": judgement.right.weights, "known": judgement.known.weights}
     arrays["index"] = np.frombuffer(
@@ -136,7 +136,7 @@ def _packed(knowledge: KnowledgeBase, trained: Trained, searcher: Searcher) -> l
     )
     learnt = {
         "resolutions": trained.resolutions, "texts": trained.texts, "tokens": list(trained.tokens),
-        "columns": list(trained.columns), "entities": trained.entities, "handover": trained.handover,
+        "columns": list(trained.columns), "entities": trained.entities, "words": trained.words,
         "kernel": [getattr(trained.kernel, part.name) for part in fields(trained.kernel)],
         "biases": [judgement.right.bias, judgement.known.bias],
     }  # fmt: skip
@@ -189,9 +189,10 @@ def _trained_in(learnt: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -
     return Trained(
         resolutions=tuple(learnt["resolutions"]), kernel=Kernel(**dict(zip([p.name for p in fields(Kernel)], learnt["kernel"], strict=True))),
         columns={name: at for at, name in enumerate(learnt["columns"])}, texts=tuple(learnt["texts"]),
-        tokens={name: at for at, name in enumerate(learnt["tokens"])}, entities=tuple(learnt["entities"]), handover=learnt["handover"],
+        tokens={name: at for at, name in enumerate(learnt["tokens"])}, entities=tuple(learnt["entities"]), words=learnt["words"],
+        rows=Examples(len(learnt["texts"]), arrays["starts"], arrays["of"], arrays["values"]),
         judgement=Judgement(arrays["signals"], Logistic(arrays["right"], right), Logistic(arrays["known"], known)),
-        **{name: arrays[name] for name in ("idf", "linear", "dual", "examples", "labels", "counts", "weights", "heard", "chunks")},
+        **{name: arrays[name] for name in _ARRAYS},
     )  # fmt: skip
 
 

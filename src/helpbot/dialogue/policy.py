@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Clarify", "Decision", "Policy", "Unknown", "decide"]
 
 _MOST_CHOICES: Final = 3
+_NEAR: Final = 0.2  # of the best candidate's confidence: nobody is asked to choose what is hardly meant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +98,9 @@ def decide(problem: Problem, policy: Policy, knowledge: KnowledgeBase) -> Decisi
 
 
 def _choices(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """The two or three that may be meant: a third only if it adds something beside the second."""
+    """The two or three that may be meant; only the best where no other comes near it."""
     chosen = [candidate for candidate in candidates[:_MOST_CHOICES] if candidate.resolution is not None]
-    if len(chosen) == _MOST_CHOICES and chosen[2].confidence < chosen[1].confidence / 4:
+    while len(chosen) > 1 and chosen[-1].confidence < chosen[0].confidence * _NEAR:
         chosen.pop()
     return tuple(chosen)
 

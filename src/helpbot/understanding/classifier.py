@@ -1,9 +1,10 @@
 """From a question to what it may be about, learnt from the authors' example questions.
 
-Kernel ridge regression on one sum of kernels: words, pairs of words and runs of letters (linear, so that serving needs
-one row of weights a feature), and where an encoder is at hand a Gaussian of the distance between meanings (so that a
-near example counts and a far one does not). One linear solve learns it in seconds, and the same solve gives what each
-example would have scored had it, and its fold, never been seen: calibration needs no second training.
+Kernel ridge regression. How alike two texts are is the sum of two kernels: a square of the likeness of their words,
+pairs of words and runs of letters (so that two things in common count for more than twice one thing), and, where an
+encoder is at hand, a Gaussian of the distance between their meanings. One linear solve learns it in seconds, and the
+same solve gives what each example would have scored had it, and its fold, never been seen: calibration needs no second
+training (docs/quality.md has what else was tried).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -20,12 +22,13 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from helpbot.retrieval.tokens import Tokenizer
 
-__all__ = ["Classifier", "Fit", "Kernel", "Row", "Vectoriser", "fit", "similarity"]
+__all__ = ["Examples", "Fit", "Kernel", "Row", "Vectoriser", "fit"]
 
 Floats: TypeAlias = NDArray[np.float32]
+Doubles: TypeAlias = NDArray[np.float64]
 
 _WORD: Final = re.compile(r"\w+")
-_GRAMS: Final = (3, 4, 5)  # letters; a word with a blank at each end
+_GRAM: Final = 4  # letters in a run; 3 to 5 together cost four times the work and found nothing more
 _READ: Final = 2_000  # characters of a text that are looked at
 _MOST_REMEMBERED: Final = 20_000  # words
 _COLUMNS: Final = 4_096  # features multiplied at once while learning
@@ -35,17 +38,26 @@ _COLUMNS: Final = 4_096  # features multiplied at once while learning
 class Kernel:
     """How much each view of a text counts. Chosen on held-aside questions (docs/quality.md)."""
 
-    words: float = 0.5
-    pairs: float = 0.25
-    letters: float = 0.5
+    words: float = 0.4
+    pairs: float = 0.2
+    letters: float = 0.4
+    shift: float = 0.1  # before squaring: what a text that shares little still counts
     meaning: float = 0.0
-    sharpness: float = 3.0  # of the Gaussian over 1 - cosine
-    ridge: float = 0.3
+    sharpness: float = 2.0  # of the Gaussian over 1 - cosine
+    ridge: float = 0.1
+
+    def of_words(self, likeness: NDArray[np.floating]) -> Doubles:
+        """The kernel of words, from their likeness (0 to 1)."""
+        return np.asarray(np.square(likeness + self.shift), np.float64)
+
+    def of_meaning(self, cosines: NDArray[np.floating]) -> Doubles:
+        """The kernel of meaning, from cosines."""
+        return np.asarray(self.meaning * np.exp(self.sharpness * (cosines - 1)), np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """A text's features: `columns` (n,) and their `values` (n,). `counts` has one entry a feature of `words`."""
+    """A text's features: `columns` (n,), each once, and their `values` (n,)."""
 
     columns: NDArray[np.intp]
     values: Floats
@@ -76,12 +88,15 @@ class Vectoriser:
         idf = np.array([log(size / (counts[feature] + 1)) + 1 for feature in kept], np.float32)
         return cls({feature: column for column, feature in enumerate(kept)}, idf, kernel, tokenizer, loose)
 
-    def row(self, text: str) -> Row:
-        """The features of a text; each view is of length one, times the root of its weight in the kernel."""
+    def row(self, text: str, tokens: Sequence[str] | None = None) -> Row:
+        """The features of a text; each view is of length one, times the root of its weight in the kernel.
+
+        `tokens` are the tokenizer's, if they are known already.
+        """
         text = text[:_READ]
         find = self.columns.get
         words: dict[int, float] = {}
-        for token in self.tokenizer.words(text):
+        for token in self.tokenizer.words(text) if tokens is None else tokens:
             if (column := find(f"w{token}")) is not None:
                 words[column] = words.get(column, 0.0) + 1.0
         pairs: dict[int, float] = {}
@@ -121,118 +136,100 @@ class Vectoriser:
 
 def _grams(word: str) -> list[str]:
     word = f" {word[:40]} "
-    return [word[at : at + size] for size in _GRAMS for at in range(len(word) - size + 1)]
+    return [word[at : at + _GRAM] for at in range(len(word) - _GRAM + 1)] or [word]
 
 
 def _features(text: str, tokenizer: Tokenizer, loose: Tokenizer) -> tuple[set[str], set[str], set[str]]:
     text = text[:_READ]
-    running = loose.words(text)
     return (
         {f"w{token}" for token in tokenizer.words(text)},
-        {f"p{first} {second}" for first, second in zip(running, running[1:], strict=False)},
+        {f"p{first} {second}" for first, second in pairwise(loose.words(text))},
         {f"c{gram}" for word in _WORD.findall(text.lower()) for gram in _grams(word)},
     )
 
 
-def _gram_matrix(rows: Sequence[Row], features: int) -> NDArray[np.float64]:
-    """The products of all rows with each other, (rows, rows)."""
-    numbers = np.repeat(np.arange(len(rows)), [len(row.columns) for row in rows])
-    columns = np.concatenate([row.columns for row in rows]) if rows else np.empty(0, np.intp)
-    values = np.concatenate([row.values for row in rows]) if rows else np.empty(0, np.float32)
-    order = np.argsort(columns, kind="stable")
-    numbers, columns, values = numbers[order], columns[order], values[order]
-    total = np.zeros((len(rows), len(rows)), np.float32)
-    for first in range(0, features, _COLUMNS):
-        begin, end = np.searchsorted(columns, (first, first + _COLUMNS))
-        dense = np.zeros((len(rows), min(_COLUMNS, features - first)), np.float32)
-        dense[numbers[begin:end], columns[begin:end] - first] = values[begin:end]
-        total += dense @ dense.T
-    return total.astype(np.float64)
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """The rows of many texts, kept by feature: those with feature f are `texts[starts[f]:starts[f + 1]]`."""
 
+    count: int
+    starts: NDArray[np.int32]
+    texts: NDArray[np.int32]
+    values: Floats
 
-def similarity(vectors: NDArray[np.floating], others: NDArray[np.floating], kernel: Kernel) -> Floats:
-    """The Gaussian of meaning between rows of `vectors` (n, width) and of `others` (m, width): (n, m)."""
-    return np.asarray(kernel.meaning * np.exp(kernel.sharpness * (vectors @ others.T - 1)), np.float32)
+    @classmethod
+    def of(cls, rows: Sequence[Row], features: int) -> Examples:
+        """Turn rows round."""
+        numbers = np.repeat(np.arange(len(rows), dtype=np.int32), [len(row.columns) for row in rows])
+        columns = np.concatenate([row.columns for row in rows]) if rows else np.empty(0, np.intp)
+        values = np.concatenate([row.values for row in rows]) if rows else np.empty(0, np.float32)
+        order = np.argsort(columns, kind="stable")
+        starts = np.searchsorted(columns[order], np.arange(features + 1)).astype(np.int32)
+        return cls(len(rows), starts, numbers[order], values[order])
 
+    def likeness(self, row: Row) -> Doubles:
+        """How much each text has in common with `row`, 0 to 1: (count,)."""
+        first = self.starts[row.columns]
+        sizes = self.starts[row.columns + 1] - first
+        ends = np.cumsum(sizes)
+        if not len(ends) or not ends[-1]:
+            return np.zeros(self.count)
+        places = np.arange(ends[-1]) + np.repeat(first - (ends - sizes), sizes)
+        parts = self.values[places] * np.repeat(row.values, sizes)
+        return np.asarray(np.bincount(self.texts[places], parts, self.count), np.float64)
 
-class Classifier:
-    """Scores for every class; a score near 1 is what its own examples get, near 0 what the others get.
-
-    `linear` is (features, classes); `examples` (examples, width) and `dual` (examples, classes) are the part of
-    meaning, both empty without an encoder.
-    """
-
-    __slots__ = ("classes", "dual", "examples", "linear", "vectoriser")
-
-    def __init__(
-        self,
-        classes: Sequence[str],
-        vectoriser: Vectoriser,
-        linear: Floats,
-        dual: Floats,
-        examples: NDArray[np.floating],
-    ) -> None:
-        self.classes = tuple(classes)
-        self.vectoriser, self.linear, self.dual, self.examples = vectoriser, linear, dual, examples
-
-    def words_part(self, row: Row) -> Floats:
-        """What the words give each class, (classes,)."""
-        return np.asarray(row.values @ self.linear[row.columns], np.float32)
-
-    def meaning_part(self, cosines: Floats) -> Floats:
-        """What the meaning gives each class, (classes,); `cosines` (examples,) are those to the examples."""
-        kernel = self.vectoriser.kernel
-        near = kernel.meaning * np.exp(kernel.sharpness * (cosines - 1))
-        return np.asarray(near.astype(np.float32) @ self.dual, np.float32)
+    def products(self) -> Doubles:
+        """The likeness of all texts with each other, (count, count)."""
+        total = np.zeros((self.count, self.count), np.float32)
+        features = len(self.starts) - 1
+        owner = np.repeat(np.arange(features), np.diff(self.starts))
+        for first in range(0, features, _COLUMNS):
+            begin, end = self.starts[first], self.starts[min(first + _COLUMNS, features)]
+            dense = np.zeros((self.count, min(_COLUMNS, features - first)), np.float32)
+            dense[self.texts[begin:end], owner[begin:end] - first] = self.values[begin:end]
+            total += dense @ dense.T
+        return total.astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """A classifier, and what it would have scored each example without having seen its fold: (examples, classes)."""
+    """What was learnt: `dual` (examples, classes) turns kernels with the examples into scores of the classes.
 
-    classifier: Classifier
-    unseen: NDArray[np.float64]
-    products: NDArray[np.float64]  # the kernel between all examples
-    inverse: NDArray[np.float64]
-    dual: NDArray[np.float64]
+    A score near 1 is what a class's own examples get, near 0 what the others get. `unseen` (examples, classes) is
+    what each example would have scored had its fold not been seen.
+    """
 
-    def without(self, rows: NDArray[np.intp], labels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What `rows` would score had none of them been seen: `labels` (rows, classes) are what they were taught."""
-        return labels - np.linalg.solve(self.inverse[np.ix_(rows, rows)], self.dual[rows])
+    dual: Doubles
+    unseen: Doubles
+    inverse: Doubles
+    wanted: Doubles
+
+    def without(self, rows: NDArray[np.intp]) -> Doubles:
+        """What `rows` would score had none of them been seen: (rows, classes)."""
+        return np.asarray(
+            self.wanted[rows] - np.linalg.solve(self.inverse[np.ix_(rows, rows)], self.dual[rows]), np.float64
+        )
 
 
 def fit(
-    rows: Sequence[Row],
-    labels: NDArray[np.intp],
-    classes: Sequence[str],
-    vectoriser: Vectoriser,
+    kernels: Doubles,
+    wanted: Doubles,
+    ridge: float,
     *,
-    vectors: Floats | None = None,
-    trust: NDArray[np.float64] | None = None,
+    trust: Doubles | None = None,
     folds: NDArray[np.intp] | None = None,
 ) -> Fit:
-    """Learn from examples: `labels` are numbers of `classes`; `trust` (0 to 1] says how much an example counts.
+    """Learn from examples: `kernels` (examples, examples), `wanted` (examples, classes) mostly 0 and 1.
 
-    `vectors` (examples, width) are the encoder's. Examples of one of the `folds` are left out together.
+    `trust` (0 to 1] says how much an example counts. Examples of one of the `folds` are left out together.
     """
-    count, kernel = len(rows), vectoriser.kernel
-    products = _gram_matrix(rows, len(vectoriser.columns))
-    if vectors is not None and kernel.meaning:
-        products = products + similarity(vectors, vectors, kernel).astype(np.float64)
+    count = len(kernels)
     trust = np.ones(count) if trust is None else trust
-    inverse: NDArray[np.float64] = np.linalg.inv(products + np.diag(kernel.ridge / trust))
-    wanted = np.zeros((count, len(classes)))
-    wanted[np.arange(count), labels] = 1.0
-    dual = inverse @ wanted
-    linear = np.zeros((len(vectoriser.columns), len(classes)), np.float32)
-    for row, weights in zip(rows, dual.astype(np.float32), strict=True):
-        linear[row.columns] += row.values[:, None] * weights
-    meant = vectors is not None and bool(kernel.meaning)
-    examples = np.asarray(vectors, np.float32) if meant else np.empty((0, 0), np.float32)
-    own = dual.astype(np.float32) if meant else np.empty((0, len(classes)), np.float32)
-    unseen = np.empty_like(wanted)
+    inverse = np.asarray(np.linalg.inv(kernels + np.diag(ridge / trust)), np.float64)
+    dual = np.asarray(inverse @ wanted, np.float64)
+    learnt = Fit(dual, np.empty_like(wanted), inverse, wanted)
     folds = np.arange(count) % 10 if folds is None else folds
     for fold in np.unique(folds):
         out = np.flatnonzero(folds == fold)
-        unseen[out] = wanted[out] - np.linalg.solve(inverse[np.ix_(out, out)], dual[out])
-    return Fit(Classifier(classes, vectoriser, linear, own, examples), unseen, products, inverse, np.asarray(dual, np.float64))
+        learnt.unseen[out] = learnt.without(out)
+    return learnt

@@ -1,80 +1,89 @@
 """From a message to a diagnosis: unwrap, find known errors, classify, look into the chunks, weigh (DESIGN, section 5).
 
-`train` learns everything that can be learnt from a knowledge, `Engine` uses it. Both are pure: the same knowledge and
-the same text give the same diagnosis, to the last digit.
+Pure: the same knowledge, the same training and the same text give the same diagnosis, to the last digit.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from helpbot.knowledge.signature import BadPattern, Signature, compile_signature, mine_signatures
+from helpbot.knowledge.signature import Signature, compile_signature, mine_signatures
 from helpbot.messages import NOTHING
 from helpbot.retrieval.search import ArticleHit, Searcher, weights_for
 from helpbot.retrieval.tokens import Tokenizer
-from helpbot.understanding.classifier import Classifier, Kernel, Row, Vectoriser, fit, similarity
+from helpbot.understanding.classifier import Examples, Kernel, Row, Vectoriser
 from helpbot.understanding.diagnosis import Candidate, Diagnosis, Evidence, InputKind, Passage, Problem
 from helpbot.understanding.facets import FacetReader, Named
 from helpbot.understanding.signatures import SURE, SignatureIndex, SignatureMatch
+from helpbot.understanding.spelling import Spelling
 from helpbot.understanding.unwrap import Unwrapped, unwrap
-from helpbot.understanding.weigh import OTHERS, SIGNALS, Judgement, fit_signals, judge, shares, signs_of
+from helpbot.understanding.weigh import BROAD, HANDOVER, OTHERS, REFUSED, SIGNALS, Judgement, judge, shares
 
 if TYPE_CHECKING:
-    from helpbot.knowledge.article import Chunk
     from helpbot.knowledge.base import KnowledgeBase
     from helpbot.knowledge.resolution import Resolution
     from helpbot.knowledge.vocabulary import Vocabulary
     from helpbot.understanding.encoder import Encoder
 
-__all__ = ["Engine", "Trained", "tokenizer_of", "train"]
+__all__ = [
+    "Engine",
+    "Reading",
+    "Trained",
+    "Weighed",
+    "classified",
+    "own_texts",
+    "sections_of",
+    "signatures_of",
+    "tokenizer_of",
+]
 
 Floats: TypeAlias = NDArray[np.float64]
-Encode: TypeAlias = "Callable[[Sequence[str]], NDArray[np.float32]]"
+Singles: TypeAlias = NDArray[np.float32]
 
-WORDS_ONLY: Final = Kernel(words=0.5, pairs=0.25, letters=0.5, ridge=0.3)
-WITH_MEANING: Final = Kernel(words=0.4, pairs=0.2, letters=0.4, meaning=2.0, sharpness=2.0, ridge=0.15)
-
+MEANING_READ: Final = 600  # characters given to the encoder
 _READ: Final = 1_200  # characters that are classified; what decides a longer paste is its signature
 _CANDIDATES: Final = 5
-_MEANING_READ: Final = 600  # characters given to the encoder
-
-
-# ---- what is learnt -------------------------------------------------------------------------------------------------
+_EXPLAINED: Final = 3  # candidates with evidence
+_PROBLEMS: Final = 4  # of one message
+_CERTAIN: Final = 0.99
+_BROAD_FROM: Final = 0.25  # the classifier's score for questions that could mean several things
+_COVERED: Final = 0.95  # how likely one of several meanings is meant when the field is known
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Trained:
     """All that was learnt from one knowledge; plain arrays and words, so that it can be stored.
 
-    `texts` are the examples in the order of `examples`, one class after the other; `labels` (texts,) number their
-    classes: resolutions, then OTHERS. `counts` (tokens, resolutions) says in how many texts of a resolution a token
-    stands (255 and more alike), `weights` (tokens,) how rare the token is, `heard` (entities, resolutions) in how many
-    texts of a resolution, its sections included, an entity is spoken of.
+    `texts` are the examples, one class after the other; `labels` (texts,) number their classes: resolutions, then
+    OTHERS. `rows` are their words, `examples` (texts, width) their meaning (empty without an encoder), and `dual`
+    (texts, classes) turns likeness to them into scores. `counts` (tokens, resolutions) says in how many texts of a
+    resolution a token stands (255 and more alike), `weights` (tokens,) how rare it is, `heard` (entities, resolutions)
+    in how many texts of a resolution, its sections included, an entity is spoken of.
     """
 
     resolutions: tuple[str, ...]
     kernel: Kernel
     columns: Mapping[str, int]
-    idf: NDArray[np.float32]
-    linear: NDArray[np.float32]
-    dual: NDArray[np.float32]
-    examples: NDArray[np.float32]
+    idf: Singles
+    rows: Examples
+    dual: Singles
+    examples: Singles
     texts: tuple[str, ...]
     labels: NDArray[np.int32]
     tokens: Mapping[str, int]
     counts: NDArray[np.uint8]
-    weights: NDArray[np.float32]
+    weights: Singles
     entities: tuple[str, ...]
     heard: NDArray[np.uint8]
-    chunks: NDArray[np.float32]  # the encoder's vectors of the chunks, (chunks, width) or empty
+    words: Mapping[str, int]  # every word of the knowledge and how often it is used, for spelling
+    chunks: Singles  # the encoder's vectors of the chunks, (chunks, width) or empty
     judgement: Judgement
-    handover: float = 0.5  # the classifier's score from which on a person is asked for as likely as not
 
     @property
     def meaning(self) -> bool:
@@ -91,7 +100,8 @@ def tokenizer_of(vocabulary: Vocabulary, *, loose: bool = False) -> Tokenizer:
     for values in vocabulary.facets.values():
         for ways in values.values():
             for way in ways[1:]:
-                if not (len(way) <= 2 and way.isupper()) and way.lower() not in ("manage",):
+                # "at" and "im" are words, and so is "manage": the facets read those by how they are written.
+                if not (len(way) <= 2 and way.isupper() and way != "CW") and way.lower() != "manage":
                     synonyms[way] = [ways[0]]
     return Tokenizer(synonyms=synonyms, stop_words=()) if loose else Tokenizer(synonyms=synonyms)
 
@@ -99,7 +109,7 @@ def tokenizer_of(vocabulary: Vocabulary, *, loose: bool = False) -> Tokenizer:
 _TEMPLATE: Final = re.compile(r"\{%.*?%\}|\{\{.*?\}\}")
 
 
-def _own_texts(resolution: Resolution) -> list[str]:
+def own_texts(resolution: Resolution) -> list[str]:
     """What a resolution says itself, a text a line of it; placeholders left out."""
     lines = [resolution.title, resolution.label, resolution.cause, resolution.check]
     lines += [step.text for step in resolution.steps]
@@ -109,30 +119,35 @@ def _own_texts(resolution: Resolution) -> list[str]:
     return [text for line in lines if (text := _TEMPLATE.sub("", line).strip())]
 
 
+def sections_of(resolution: Resolution) -> frozenset[tuple[str, str]]:
+    """Every section that a resolution cites, as (article, anchor)."""
+    sources = [resolution.source, *(step.source for step in resolution.steps)]
+    sources += [point.source for point in resolution.points]
+    if resolution.older:
+        sources.append(resolution.older.source)
+    return frozenset((source.article, source.anchor) for source in sources)
+
+
 def signatures_of(knowledge: KnowledgeBase) -> tuple[Signature, ...]:
-    """The authors' error patterns, and those found in articles in sections that no resolution speaks for."""
+    """The authors' error patterns, and those that stand in sections which no resolution speaks for."""
     found: list[Signature] = []
-    seen: set[str] = set()
     for resolution in knowledge.resolutions.values():
         for number, error in enumerate(resolution.errors):
+            name = f"{resolution.id}/{number}"
             try:
-                signature = compile_signature(
-                    error, target=resolution.id, id=f"{resolution.id}/{number}", origin=resolution.origin
-                )
-            except BadPattern:
-                continue  # `helpbot check` reports it
-            found.append(signature)
-            seen.add(_literal(signature.pattern))
+                found.append(compile_signature(error, target=resolution.id, id=name, origin=resolution.origin))
+            except ValueError:  # `helpbot check` reports it
+                continue
+    seen = {_literal(signature.pattern) for signature in found}
     spoken_for = {place for resolution in knowledge.resolutions.values() for place in sections_of(resolution)}
     for article in knowledge.articles.values():
         for section in article.sections:
             if (article.id, section.anchor) in spoken_for:
                 continue
-            for signature in mine_signatures(
-                f"## {section.title}\n{section.body}", target=f"{article.id}#{section.anchor}"
-            ):
-                if _literal(signature.pattern) not in seen:
-                    seen.add(_literal(signature.pattern))
+            target = f"{article.id}#{section.anchor}"
+            for signature in mine_signatures(f"## {section.title}\n{section.body}", target=target):
+                if (literal := _literal(signature.pattern)) not in seen:
+                    seen.add(literal)
                     found.append(signature)
     return tuple(found)
 
@@ -141,45 +156,33 @@ def _literal(pattern: str) -> str:
     return re.sub(r"\W+", " ", re.sub(r"\{[^}]*\}", " ", pattern)).strip().lower()
 
 
-def sections_of(resolution: Resolution) -> frozenset[tuple[str, str]]:
-    """Every section that a resolution cites, as (article, anchor)."""
-    sources = [
-        resolution.source,
-        *(step.source for step in resolution.steps),
-        *(point.source for point in resolution.points),
-    ]
-    if resolution.older:
-        sources.append(resolution.older.source)
-    return frozenset((source.article, source.anchor) for source in sources)
-
-
-# ---- reading one text -----------------------------------------------------------------------------------------------
-
-
 @dataclass(slots=True, eq=False)
-class _Reading:
+class Reading:
     """One text, made ready for all that looks at it."""
 
     text: str  # what is classified
     named: Named
     tokens: list[str]
     row: Row
-    vector: NDArray[np.float32] | None = None
+    likeness: Floats  # to each example, by words
     matches: Sequence[SignatureMatch] = ()
     error: float = 0.0  # how much it looks like a pasted error, 0 to 1
     system: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # facets known from elsewhere
+    vector: Singles | None = None
+    cosines: Singles | None = None  # to each example, by meaning
+    chunk_cosines: Singles | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Weighed:
+class Weighed:
     """What the signals of one text came to."""
 
-    signals: NDArray[np.float64]  # (resolutions, signals)
+    classes: Floats  # (classes,)
+    signals: Floats  # (resolutions, signals)
     scores: Floats  # (resolutions,)
-    order: NDArray[np.intp]
+    order: NDArray[np.intp]  # the best candidates
     share: Floats  # of the ordered candidates
     signs: Floats
-    nearest: int  # the example nearest in meaning among the best candidate's, -1 without an encoder
 
 
 class Engine:
@@ -199,83 +202,119 @@ class Engine:
         self.tokenizer = searcher.tokenizer if searcher is not None else tokenizer_of(knowledge.vocabulary)
         self.searcher = searcher or Searcher.build(knowledge.chunks, self.tokenizer)
         self.facets = FacetReader(knowledge.vocabulary)
-        self.vectoriser = Vectoriser(
-            trained.columns, trained.idf, trained.kernel, self.tokenizer, tokenizer_of(knowledge.vocabulary, loose=True)
-        )
-        self.classifier = Classifier(
-            (*trained.resolutions, *OTHERS), self.vectoriser, trained.linear, trained.dual, trained.examples
-        )
+        loose = tokenizer_of(knowledge.vocabulary, loose=True)
+        self.vectoriser = Vectoriser(trained.columns, trained.idf, trained.kernel, self.tokenizer, loose)
         names = [way for values in knowledge.vocabulary.facets.values() for ways in values.values() for way in ways]
         self.signatures = SignatureIndex(signatures_of(knowledge), protected=names)
+        self.spelling = Spelling(trained.words)
+        self._count = len(trained.resolutions)
         self._number = {name: number for number, name in enumerate(trained.resolutions)}
         self._present, self._starts = np.unique(trained.labels, return_index=True)
-        self._applies = self._facet_table()
-        self._cites, self._cites_from = self._citation_table()
         self._times = trained.counts.sum(axis=1, dtype=np.int64)
         self._entity = {entity: row for row, entity in enumerate(trained.entities)}
-
-    # -- tables --
+        self._rarest = float(trained.weights.max(initial=1.0))
+        self._applies = self._facet_table()
+        self._cites, self._cites_from = self._citation_table()
 
     def _facet_table(self) -> dict[tuple[str, str], Floats]:
         """For each value of a facet, +1 for the resolutions that are for it and -1 for those for another."""
-        table: dict[tuple[str, str], Floats] = {}
         resolutions = [self.knowledge.resolutions[name] for name in self.trained.resolutions]
+        table: dict[tuple[str, str], Floats] = {}
         for facet, values in self.knowledge.vocabulary.facets.items():
+            owned = [resolution.applies_to.get(facet, ()) for resolution in resolutions]
             for value in values:
-                table[facet, value] = np.array(
-                    [
-                        0.0 if not (own := resolution.applies_to.get(facet, ())) else 1.0 if value in own else -1.0
-                        for resolution in resolutions
-                    ]
-                )
+                table[facet, value] = np.array([0.0 if not own else 1.0 if value in own else -1.0 for own in owned])
         return table
 
     def _citation_table(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """The chunks of the sections that each resolution cites, all in a row, and where each resolution's begin."""
-        nothing = len(self.knowledge.chunks)  # one past the last chunk scores 0
         at: dict[tuple[str, str], list[int]] = {}
         for number, chunk in enumerate(self.knowledge.chunks):
             at.setdefault((chunk.article, chunk.anchor), []).append(number)
+        nothing = [len(self.knowledge.chunks)]  # one past the last chunk scores 0
         cited = [
-            sorted(n for place in sections_of(self.knowledge.resolutions[name]) for n in at.get(place, ())) or [nothing]
+            sorted(n for place in sections_of(self.knowledge.resolutions[name]) for n in at.get(place, ())) or nothing
             for name in self.trained.resolutions
         ]
         starts = np.cumsum([0, *map(len, cited)])[:-1]
         return np.array([n for own in cited for n in own], np.intp), starts.astype(np.intp)
 
-    # -- reading --
+    # ---- the public face --------------------------------------------------------------------------------------------
 
-    def _read(
-        self, text: str, unwrapped: Unwrapped, matches: Sequence[SignatureMatch], system: Mapping[str, str]
-    ) -> _Reading:
-        return _Reading(
+    def diagnose(self, text: str, facets: Mapping[str, str] = NOTHING) -> Diagnosis:
+        """What a message means. `facets` are those known from before ({"psa": "autotask"})."""
+        unwrapped = unwrap(text)
+        if not unwrapped.text.strip():
+            return Diagnosis(text=text, kind=InputKind.EMPTY, problems=(), cut=unwrapped.cut)
+        matches = self.signatures.match(unwrapped)
+        sure = [match for match in matches if match.score >= SURE]
+        problems, handover, meant = self._problems(unwrapped, matches, sure, facets)
+        likely = unwrapped.looks_like_error >= 0.5 or self._decided(unwrapped, sure)
+        return Diagnosis(
             text=text,
-            named=self.facets.read(text),
-            tokens=self.tokenizer.words(text),
-            row=self.vectoriser.row(text),
+            kind=InputKind.ERROR if likely else InputKind.QUESTION,
+            problems=problems,
+            error_text=unwrapped.error_text,
+            facets=self.facets.read(unwrapped.text[:_READ]).single,
+            handover=handover,
+            cut=unwrapped.cut,
+            encoder=meant,
+        )
+
+    def search(self, text: str, top: int = 10) -> list[ArticleHit]:
+        """The best articles for a text, by words and (with an encoder) by meaning."""
+        asked = classified(unwrap(text))
+        cosines = None
+        if self.encoder is not None and asked.strip():
+            cosines = self.trained.chunks @ self.encoder.encode([asked[:MEANING_READ]])[0]
+        return self.searcher.search(asked, top, weights=weights_for(asked), cosines=cosines)
+
+    # ---- reading ----------------------------------------------------------------------------------------------------
+
+    def read(
+        self,
+        text: str,
+        unwrapped: Unwrapped,
+        matches: Sequence[SignatureMatch] = (),
+        system: Mapping[str, str] = NOTHING,
+        *,
+        vector: Singles | None = None,
+    ) -> Reading:
+        """Make a text ready; `vector` is its meaning where that was worked out."""
+        corrected = self.spelling.correct(text)
+        tokens = self.tokenizer.words(corrected)
+        row = self.vectoriser.row(corrected, tokens)
+        reading = Reading(
+            text=text,
+            named=self.facets.read(corrected),
+            tokens=tokens,
+            row=row,
+            likeness=self.trained.rows.likeness(row),
             matches=matches,
             error=unwrapped.looks_like_error,
             system=system,
         )
+        if vector is not None and self.trained.examples.size:
+            reading.vector = vector
+            reading.cosines = self.trained.examples @ vector
+            reading.chunk_cosines = self.trained.chunks @ vector
+        return reading
 
-    def _classes(self, reading: _Reading, cosines: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        scores = self.classifier.words_part(reading.row)
-        if cosines is not None and self.trained.dual.size:
-            scores = scores + self.classifier.meaning_part(cosines)
-        return scores
+    def classes(self, reading: Reading) -> Floats:
+        """The classifier's score of every class, (classes,)."""
+        kernel = self.trained.kernel
+        near = kernel.of_words(reading.likeness)
+        if reading.cosines is not None:
+            near += kernel.of_meaning(reading.cosines)
+        return np.asarray(near.astype(np.float32) @ self.trained.dual, np.float64)
 
-    def _weigh(
-        self,
-        reading: _Reading,
-        classes: NDArray[np.floating],
-        cosines: NDArray[np.float32] | None,
-        *,
-        masked: int = -1,
-        left_out: tuple[int, int] | None = None,
-    ) -> _Weighed:
-        """Signals, scores and signs. `masked` is a class that is taken out, `left_out` (token row owner) is …"""
-        trained = self.trained
-        count = len(trained.resolutions)
+    def weigh(self, reading: Reading, classes: Floats, *, left_out: int = -1, masked: int = -1) -> Weighed:
+        """Signals, scores and signs of a text.
+
+        While learning, `left_out` is the example that the text is itself, and `masked` a class taken out with all its
+        examples: the text is judged as if they had never been seen.
+        """
+        count, trained = self._count, self.trained
         signals = np.zeros((count, len(SIGNALS)))
         signals[:, 0] = classes[:count]
         for match in reading.matches:
@@ -287,51 +326,40 @@ class Engine:
         top = float(chunk_scores.max(initial=0.0))
         if top > 0:
             signals[:, 3] = self._best_cited(chunk_scores) / top
-        if reading.vector is not None and trained.chunks.size:
-            signals[:, 4] = self._best_cited(trained.chunks @ reading.vector)
-        self._facet_signals(reading, signals)
-        nearest, near_margin, near_cosine = -1, 0.0, 0.0
-        if cosines is not None:
-            usable = cosines
-            if left_out is not None:
-                usable = cosines.copy()
-                usable[left_out[0]] = -1.0
-            by_class = np.full(count + len(OTHERS), -1.0)
-            by_class[self._present] = np.maximum.reduceat(usable, self._starts)
-            if masked >= 0:
-                by_class[masked] = -1.0
-            signals[:, 7] = np.maximum(by_class[:count], 0.0)
-            near_cosine = float(by_class[:count].max(initial=0.0))
-            near_margin = near_cosine - float(by_class[count : count + 3].max(initial=-1.0))
+        if reading.chunk_cosines is not None:
+            signals[:, 4] = self._best_cited(reading.chunk_cosines)
+        self._add_facets(reading, signals)
+        words = self._nearest(reading.likeness, left_out, masked)
+        signals[:, 7] = words[:count]
+        meaning = np.zeros(len(words))
+        if reading.cosines is not None:
+            meaning = self._nearest(reading.cosines, left_out, masked)
+            signals[:, 8] = meaning[:count]
         scores = signals @ trained.judgement.signals
-        if masked >= 0 and masked < count:
-            scores[masked] = -1e9
+        if masked >= 0:
+            classes = classes.copy()
+            classes[masked], scores[masked] = 0.0, -1e9
         order = np.argsort(-scores, kind="stable")[:_CANDIDATES]
         share = shares(scores[order])
-        best = int(order[0])
-        if cosines is not None:
-            begin, end = np.searchsorted(trained.labels, (best, best + 1))
-            nearest = int(begin + np.argmax(cosines[begin:end])) if end > begin else -1
-        missing, unheard = self._missing(reading.tokens, best, left_out)
-        own_text = int(left_out is not None and left_out[1] == best)
-        things = [self._entity[thing] for thing in reading.named.entities if thing in self._entity]
-        odd = int((trained.heard[things, best] <= own_text).sum()) if things else 0
-        seen = classes.copy()
-        if masked >= 0:
-            seen[masked] = 0.0
-        signs = signs_of(
-            classes=seen, resolutions=count, signals=signals, order=order, share=share,
-            missing=missing, unheard=unheard, entities=float(odd),
-            signature=float(signals[best, 1]), error=reading.error, tokens=len(reading.tokens),
-            near=near_cosine, negative=near_margin,
-        )  # fmt: skip
-        return _Weighed(signals, scores, order, share, signs, nearest)
+        signs = self._signs(reading, classes, signals, order, share, words, meaning, left_out)
+        return Weighed(classes, signals, scores, order, share, signs)
 
     def _best_cited(self, scores: NDArray[np.floating]) -> Floats:
         """For each resolution the best score among the chunks it cites; `scores` (chunks,)."""
-        return np.maximum.reduceat(np.append(scores, 0.0)[self._cites], self._cites_from)
+        return np.asarray(np.maximum.reduceat(np.append(scores, 0.0)[self._cites], self._cites_from), np.float64)
 
-    def _facet_signals(self, reading: _Reading, signals: NDArray[np.float64]) -> None:
+    def _nearest(self, likeness: NDArray[np.floating], left_out: int, masked: int) -> Floats:
+        """For each class the likeness of its nearest example, (classes,)."""
+        if left_out >= 0:
+            likeness = likeness.copy()
+            likeness[left_out] = 0.0
+        nearest = np.zeros(self._count + len(OTHERS))
+        nearest[self._present] = np.maximum.reduceat(likeness, self._starts)
+        if masked >= 0:
+            nearest[masked] = 0.0
+        return nearest
+
+    def _add_facets(self, reading: Reading, signals: Floats) -> None:
         named = dict(reading.named.facets)
         for facet, value in reading.system.items():
             named.setdefault(facet, (value,))
@@ -342,131 +370,164 @@ class Engine:
                 signals[:, 5] += best > 0
                 signals[:, 6] += best < 0
 
-    def _missing(self, tokens: Sequence[str], best: int, left_out: tuple[int, int] | None) -> tuple[float, float]:
-        """Which share of what the text says the best candidate never says, and which nobody says; by rarity."""
+    def _signs(
+        self,
+        reading: Reading,
+        classes: Floats,
+        signals: Floats,
+        order: NDArray[np.intp],
+        share: Floats,
+        words: Floats,
+        meaning: Floats,
+        left_out: int,
+    ) -> Floats:
+        """What speaks for and against trusting the best candidate, (len(SIGNS),)."""
+        count, best = self._count, int(order[0])
+        own = float(classes[best])
+        others = np.delete(classes[:count], best)
+        refused = float(classes[count:][REFUSED].max())
+        missing, unheard, _ = self._missing(reading.tokens, best, left_out)
+        itself = int(left_out >= 0 and int(self.trained.labels[left_out]) == best)
+        things = [self._entity[thing] for thing in reading.named.entities if thing in self._entity]
+        odd = int((self.trained.heard[things, best] <= itself).sum()) if things else 0
+        signature = float(signals[best, 1])
+        return np.array(
+            [
+                own, own - float(others.max(initial=0.0)), own - refused, missing, unheard, min(odd, 3), signature,
+                reading.error * (1 - signature), float(signals[best, 6]), np.log1p(min(len(reading.tokens), 60)),
+                float(share[0]), float(signals[best, 3]), float(classes[count + BROAD]),
+                float(words[best]), float(words[best] - words[count:][REFUSED].max()),
+                float(meaning[best]), float(meaning[best] - meaning[count:][REFUSED].max()),
+                float(classes[count + HANDOVER]),
+            ]
+        )  # fmt: skip
+
+    def _missing(self, tokens: Sequence[str], best: int, left_out: int = -1) -> tuple[float, float, list[str]]:
+        """Which share of what is said a resolution never says, which nobody says (by rarity), and the words."""
         trained = self.trained
         whole = missing = unheard = 0.0
-        rarest = float(trained.weights.max(initial=1.0))
-        own = left_out[1] if left_out is not None else -1
+        itself = left_out >= 0 and int(trained.labels[left_out]) == best
+        covered = left_out >= 0 and int(trained.labels[left_out]) < self._count
+        words = []
         for token in dict.fromkeys(tokens):
             number = trained.tokens.get(token)
-            if number is None or (own >= 0 and self._times[number] <= 1):
-                whole += rarest
-                missing += rarest
-                unheard += rarest
+            if number is None or (covered and self._times[number] <= 1):
+                whole += self._rarest
+                unheard += self._rarest
+                missing += self._rarest
+                words.append(token)
                 continue
             weight = float(trained.weights[number])
             whole += weight
-            if trained.counts[number, best] <= (1 if own == best else 0):
+            if trained.counts[number, best] <= itself:
                 missing += weight
-        return (missing / whole, unheard / whole) if whole else (0.0, 0.0)
+                words.append(token)
+        return (missing / whole, unheard / whole, words) if whole else (0.0, 0.0, words)
 
-    # -- the public face --
+    # ---- problems ---------------------------------------------------------------------------------------------------
 
-    def diagnose(self, text: str, facets: Mapping[str, str] = NOTHING) -> Diagnosis:
-        """What a message means. `facets` are those known from before ({"psa": "autotask"})."""
-        unwrapped = unwrap(text)
-        if not unwrapped.text.strip():
-            return Diagnosis(text=text, kind=InputKind.EMPTY, problems=(), cut=unwrapped.cut)
-        matches = self.signatures.match(unwrapped)
-        problems, handover, meant = self._problems(unwrapped, matches, facets)
-        named = self.facets.read(unwrapped.text[:_READ]).single
-        kind = (
-            InputKind.ERROR
-            if unwrapped.looks_like_error >= 0.5 or self._only_error(unwrapped, matches)
-            else InputKind.QUESTION
-        )
-        return Diagnosis(
-            text=text, kind=kind, problems=problems, error_text=unwrapped.error_text, facets=named,
-            handover=handover, cut=unwrapped.cut, encoder=meant,
-        )  # fmt: skip
-
-    def search(self, text: str, top: int = 10) -> list[ArticleHit]:
-        """The best articles for a text, by words and (with an encoder) by meaning."""
-        unwrapped = unwrap(text)
-        asked = _classified(unwrapped)
-        cosines = None
-        if self.encoder is not None and self.trained.chunks.size and asked.strip():
-            cosines = self.trained.chunks @ self.encoder.encode([asked[:_MEANING_READ]])[0]
-        return self.searcher.search(asked, top, weights=weights_for(asked), cosines=cosines)
-
-    # -- problems --
-
-    def _only_error(self, unwrapped: Unwrapped, matches: Sequence[SignatureMatch]) -> bool:
-        """Whether known errors are all that the text says."""
-        if not matches:
-            return False
-        said = len(unwrapped.original)
-        return sum(match.end - match.start for match in matches) >= 0.7 * said
-
-    def _decided(self, unwrapped: Unwrapped, matches: Sequence[SignatureMatch]) -> bool:
-        """Whether a known error stands in the text and next to nothing is said besides."""
-        if not any(match.exact and match.score >= SURE for match in matches):
+    def _decided(self, unwrapped: Unwrapped, sure: Sequence[SignatureMatch]) -> bool:
+        """Whether a known error stands in the text word for word and next to nothing is said besides."""
+        if not any(match.exact for match in sure):
             return False
         rest = unwrapped.original
-        for match in sorted(matches, key=lambda match: -match.start):
+        for match in sorted(sure, key=lambda match: -match.start):
             rest = f"{rest[: match.start]} {rest[match.end :]}"
-        return len(unwrapped.prose and self.tokenizer.words(rest)) <= 3
+        return len(rest) < 2_000 and sum(token.isalpha() for token in set(self.tokenizer.words(rest))) <= 3
 
     def _problems(
-        self, unwrapped: Unwrapped, matches: Sequence[SignatureMatch], facets: Mapping[str, str]
-    ) -> tuple[tuple[Problem, ...], float, bool]:
-        text = _classified(unwrapped)
-        targets = list(dict.fromkeys(match.signature.target for match in matches if match.score >= SURE))
-        if len(targets) > 1:
-            problems = []
-            for target in targets:
-                own = [match for match in matches if match.signature.target == target]
-                words = unwrapped.original[own[0].start : own[0].end]
-                problem, _, _ = self._problem(words, unwrap(words), own, facets, compare=False)
-                problems.append(problem)
-            return tuple(problems), 0.0, False
-        compare = self.encoder is not None and not self._decided(unwrapped, matches)
-        problem, handover, meant = self._problem(text, unwrapped, matches, facets, compare=compare)
-        return (problem,), handover, meant
-
-    def _problem(
         self,
-        text: str,
         unwrapped: Unwrapped,
         matches: Sequence[SignatureMatch],
+        sure: Sequence[SignatureMatch],
         facets: Mapping[str, str],
-        *,
-        compare: bool,
-    ) -> tuple[Problem, float, bool]:
-        reading = self._read(text, unwrapped, matches, facets)
-        cosines = None
-        if compare and self.encoder is not None:
-            reading.vector = self.encoder.encode([text[:_MEANING_READ]])[0]
-            cosines = self.trained.examples @ reading.vector
-        if not self.trained.resolutions:
-            return self._passages_only(text, reading, unwrapped), 0.0, cosines is not None
-        classes = self._classes(reading, cosines)
-        weighed = self._weigh(reading, classes, cosines)
+    ) -> tuple[tuple[Problem, ...], float, bool]:
+        """The problems of a message in order, how likely a person is asked for, and whether meaning was compared."""
+        targets = list(dict.fromkeys(match.signature.target for match in sure))
+        if len(targets) > 1:
+            return tuple(self._known_error(target, unwrapped, sure) for target in targets), 0.0, False
+        if targets and self._decided(unwrapped, sure):
+            return (self._known_error(targets[0], unwrapped, sure),), 0.0, False
+        text = classified(unwrapped)
+        parts = [] if sure else _parts(text)
+        vectors: list[Singles | None] = [None] * (1 + len(parts))
+        if self.encoder is not None:
+            vectors = list(self.encoder.encode([part[:MEANING_READ] for part in (text, *parts)]))
+        reading = self.read(text, unwrapped, matches, facets, vector=vectors[0])
+        if not self._count:
+            return (self._passages(reading, unwrapped),), 0.0, reading.vector is not None
+        whole, handover = self._problem(reading, unwrapped)
+        problems: tuple[Problem, ...] = (whole,)
+        if parts:
+            own = [
+                self._problem(self.read(part, unwrap(part), (), facets, vector=vector), unwrap(part))[0]
+                for part, vector in zip(parts, vectors[1:], strict=True)
+            ]
+            problems = _separate(whole, own)
+        return problems, handover, reading.vector is not None
+
+    def _known_error(self, target: str, unwrapped: Unwrapped, sure: Sequence[SignatureMatch]) -> Problem:
+        """The problem of a message that is a known error."""
+        match = max((match for match in sure if match.signature.target == target), key=lambda match: match.score)
+        text = unwrapped.original[match.start : match.end]
+        evidence = (Evidence(kind="signature", label=match.signature.pattern, weight=match.score),)
+        confidence = _CERTAIN if match.exact else 0.75 + 0.24 * (match.score - SURE) / (1 - SURE)
+        passage = None if target in self._number else self._section_passage(target, match.score)
+        candidate = Candidate(
+            resolution=target if target in self._number else None,
+            confidence=confidence,
+            score=match.score,
+            evidence=evidence,
+            captured=dict(match.captures),
+            exact=match.exact,
+            passage=passage,
+        )
+        return Problem(text=text, candidates=(candidate,), known=max(confidence, 0.97))
+
+    def _problem(self, reading: Reading, unwrapped: Unwrapped) -> tuple[Problem, float]:
+        """What one text is about, and how likely it asks for a person."""
+        weighed = self.weigh(reading, self.classes(reading))
         confidence, known = judge(weighed.signs, self.trained.judgement)
         best = int(weighed.order[0])
-        if weighed.signals[best, 1] >= SURE and (not compare or weighed.signals[best, 2]):
-            sure = 0.5 + weighed.signals[best, 1] / 2
-            confidence, known = max(confidence, sure - 0.01), max(known, sure)
+        if weighed.signals[best, 2] and weighed.signals[best, 1] >= SURE:
+            confidence, known = max(confidence, 0.95), max(known, 0.97)
+        unknown = unwrapped.error_text
+        if any(match.score >= SURE for match in reading.matches):
+            unknown = ""
+        elif self._broad(reading, weighed):
+            return self._open_question(reading, weighed), 0.0
         handover = _handover(
-            float(classes[len(self.trained.resolutions) + 3]), float(classes[: len(self.trained.resolutions)].max())
+            float(weighed.classes[self._count + HANDOVER]), float(weighed.classes[: self._count].max())
         )
-        candidates = self._candidates(reading, weighed, confidence, known, cosines)
-        unknown = ""
-        if unwrapped.error_text and not any(match.score >= SURE for match in matches):
-            unknown = unwrapped.error_text
-        return (
-            Problem(text=text, candidates=candidates, known=known, unknown_error=unknown),
-            handover,
-            cosines is not None,
-        )
+        candidates = self._candidates(reading, weighed, confidence, known)
+        return Problem(text=reading.text, candidates=candidates, known=known, unknown_error=unknown), handover
 
-    def _candidates(
-        self, reading: _Reading, weighed: _Weighed, confidence: float, known: float, cosines: NDArray[np.float32] | None
-    ) -> tuple[Candidate, ...]:
+    def _broad(self, reading: Reading, weighed: Weighed) -> bool:
+        """Whether the text is one of those that could mean several things, as the authors' examples of them show."""
+        score = float(weighed.classes[self._count + BROAD])
+        rival = max(float(weighed.classes[: self._count].max()), float(weighed.classes[self._count :][REFUSED].max()))
+        pasted = reading.error >= 0.5 and len(reading.tokens) > 2  # an error that is not known is no open question
+        return score >= _BROAD_FROM and score > rival and not pasted
+
+    def _open_question(self, reading: Reading, weighed: Weighed) -> Problem:
+        """A text that names a field and no problem in it: its candidates are to be asked back."""
+        order = weighed.order[: max(2, min(3, self._count))]
+        share = shares(weighed.scores[order]) * 0.5 + 0.5 / len(order)
+        candidates = tuple(
+            Candidate(
+                resolution=self.trained.resolutions[number],
+                confidence=float(own) * _COVERED,
+                score=float(weighed.scores[number]),
+                evidence=self._evidence(reading, weighed, number, None),
+            )
+            for number, own in zip(order.tolist(), share.tolist(), strict=True)
+        )
+        return Problem(text=reading.text, candidates=candidates, known=_COVERED)
+
+    def _candidates(self, reading: Reading, weighed: Weighed, confidence: float, known: float) -> tuple[Candidate, ...]:
         rest = weighed.share[1:]
-        left = max(known - confidence, 0.0)
-        others = rest / rest.sum() * left if rest.sum() > 0 else rest
+        total = float(rest.sum())
+        others = rest / total * max(known - confidence, 0.0) if total > 0 else rest
         found = []
         for place, number in enumerate(weighed.order.tolist()):
             name = self.trained.resolutions[number]
@@ -477,7 +538,7 @@ class Engine:
                     resolution=name,
                     confidence=confidence if place == 0 else min(float(others[place - 1]), confidence),
                     score=float(weighed.scores[number]),
-                    evidence=self._evidence(reading, weighed, number, cosines, best),
+                    evidence=self._evidence(reading, weighed, number, best) if place < _EXPLAINED else (),
                     captured=dict(best.captures) if best else NOTHING,
                     exact=bool(best and best.exact),
                 )
@@ -485,234 +546,111 @@ class Engine:
         return tuple(found)
 
     def _evidence(
-        self,
-        reading: _Reading,
-        weighed: _Weighed,
-        number: int,
-        cosines: NDArray[np.float32] | None,
-        match: SignatureMatch | None,
+        self, reading: Reading, weighed: Weighed, number: int, match: SignatureMatch | None
     ) -> tuple[Evidence, ...]:
-        """Why a candidate has its score: the parts of the very sum."""
-        weights, signals = self.trained.judgement.signals, weighed.signals[number]
-        found: list[Evidence] = []
-        words = float(self.classifier.words_part(reading.row)[number]) * float(weights[0])
-        meaning = float(signals[0] * weights[0]) - words
-        found.append(Evidence(kind="words", label=", ".join(dict.fromkeys(reading.tokens[:8])), weight=words))
-        if abs(meaning) > 1e-9:
-            found.append(Evidence(kind="meaning", label="its example questions", weight=meaning))
-        labels = {
-            1: ("signature", match.signature.pattern if match else ""), 2: ("signature", "word for word"),
-            3: ("chunk", "words of the sections it cites"), 4: ("chunk", "meaning of the sections it cites"),
-            5: ("facet", "it is for the system named"), 6: ("facet", "it is for another system"), 7: ("question", "nearest example question"),
-        }  # fmt: skip
-        for place, (kind, label) in labels.items():
-            weight = float(signals[place] * weights[place])
-            if weight:
+        """Why a candidate has its score: the parts of the very sum it was ranked by."""
+        trained = self.trained
+        weights, signals = trained.judgement.signals, weighed.signals[number]
+        begin, end = np.searchsorted(trained.labels, (number, number + 1)).tolist()
+        likeness = reading.likeness[begin:end]
+        nearest = trained.texts[begin + int(np.argmax(likeness))] if end > begin else ""
+        shared = set(self.tokenizer.words(nearest))
+        said = self.tokenizer.surfaces(reading.text)
+        common = ", ".join(dict.fromkeys(said.get(t, t) for t in reading.tokens if t in shared))
+        words = float(trained.kernel.of_words(reading.likeness).astype(np.float32) @ trained.dual[:, number])
+        found = [Evidence(kind="words", label=common, weight=float(words * weights[0]))]
+        alike = nearest
+        if reading.cosines is not None:
+            alike = trained.texts[begin + int(np.argmax(reading.cosines[begin:end]))] if end > begin else ""
+            found.append(Evidence(kind="meaning", label=alike, weight=float((signals[0] - words) * weights[0])))
+        rows = (
+            (1, "signature", match.signature.pattern if match else ""), (2, "signature", "word for word"),
+            (3, "chunk", "words of a section it cites"), (4, "chunk", "meaning of a section it cites"),
+            (5, "facet", "it is for the system named"), (6, "facet", "it is for another system"),
+            (7, "question", nearest), (8, "question", alike),
+        )  # fmt: skip
+        for place, kind, label in rows:
+            if weight := float(signals[place] * weights[place]):
                 found.append(Evidence(kind=kind, label=label, weight=weight))
+        _, _, missing = self._missing(reading.tokens, number)
+        if missing:
+            label = ", ".join(dict.fromkeys(said.get(token, token) for token in missing))
+            found.append(Evidence(kind="missing", label=label, weight=0.0))
         return tuple(found)
 
-    def _passages_only(self, text: str, reading: _Reading, unwrapped: Unwrapped) -> Problem:
-        """Where there are no resolutions: the sections found."""
-        cosines = (
-            self.trained.chunks @ reading.vector if reading.vector is not None and self.trained.chunks.size else None
-        )
-        hits = self.searcher.hits(text, 5, cosines=cosines)
-        candidates = []
+    # ---- passages ---------------------------------------------------------------------------------------------------
+
+    def _section_passage(self, target: str, score: float) -> Passage | None:
+        """The section `article#anchor` as a passage."""
+        name, _, anchor = target.partition("#")
+        for chunk in self.knowledge.chunks:
+            if chunk.article == name and chunk.anchor == anchor:
+                return Passage(
+                    article=name, title=chunk.title, section=chunk.section, anchor=anchor, text=chunk.text,
+                    score=score, fix_shaped=chunk.kind == "steps",
+                )  # fmt: skip
+        return None
+
+    def _passages(self, reading: Reading, unwrapped: Unwrapped) -> Problem:
+        """Where there are no resolutions: the best sections, each once."""
+        text = reading.text
+        cosines = self.trained.chunks @ reading.vector if reading.vector is not None else None
+        hits = self.searcher.hits(text, 8, cosines=cosines)
+        candidates: list[Candidate] = []
+        seen: set[str] = set()
         for hit in hits:
-            chunk: Chunk = self.knowledge.chunks[hit.chunk_id]
+            chunk = self.knowledge.chunks[hit.chunk_id]
+            target = f"{chunk.article}#{chunk.anchor}"
+            passage = self._section_passage(target, hit.score)
+            if target in seen or passage is None:
+                continue
+            seen.add(target)
             share = self.searcher.coverage(text, hit.matched)
+            evidence = [Evidence(kind="chunk", label=word, weight=part) for word, part in hit.contributions.items()]
             candidates.append(
                 Candidate(
-                    resolution=None, confidence=round(share, 4), score=hit.score,
-                    evidence=tuple(Evidence(kind="chunk", label=word, weight=part) for word, part in hit.contributions.items()),
-                    passage=Passage(article=chunk.article, title=chunk.title, section=chunk.section, anchor=chunk.anchor,
-                                    text=chunk.text, score=hit.score, fix_shaped=chunk.kind == "steps"),
+                    resolution=None, confidence=round(share, 4), score=hit.score, evidence=tuple(evidence),
+                    passage=passage,
                 )
             )  # fmt: skip
         known = candidates[0].confidence if candidates else 0.0
         return Problem(text=text, candidates=tuple(candidates), known=known, unknown_error=unwrapped.error_text)
 
 
-def _classified(unwrapped: Unwrapped) -> str:
+def classified(unwrapped: Unwrapped) -> str:
     """What of a message is classified: all of a short one; of a long one the heaviest lines first."""
     if len(unwrapped.text) <= _READ // 2:
         return unwrapped.text
     return "\n".join(unwrapped.texts)[:_READ] or unwrapped.text[:_READ]
 
 
+_SENTENCE: Final = re.compile(
+    r"(?<=[?!.;])\s+|\n+|\s+(?:and also|also,|plus|second(?:ly)?[,:]|another (?:thing|question):?)\s+"
+)
+_ASKS: Final = re.compile(
+    r"\?|^\W*(?:how|why|what|where|when|who|which|can|could|do|does|is|are|should|will)\b", re.IGNORECASE
+)
+
+
+def _parts(text: str) -> list[str]:
+    """The questions of a text that asks several; none where it asks one."""
+    if len(text) > _READ // 2:
+        return []
+    parts = [part.strip() for part in _SENTENCE.split(text) if part and part.strip()]
+    asking = [part for part in parts if _ASKS.search(part) and part.count(" ") >= 2]
+    return asking[:_PROBLEMS] if len(asking) > 1 else []
+
+
+def _separate(whole: Problem, parts: Sequence[Problem], sure: float = 0.85) -> tuple[Problem, ...]:
+    """The parts as problems of their own, where each clearly asks for something else; else the whole."""
+    clear = [part for part in parts if part.candidates and part.candidates[0].confidence >= sure]
+    about = [part.candidates[0].resolution for part in clear]
+    if len(set(about)) < 2 or whole.candidates[0].resolution not in about:
+        return (whole,)
+    first = {name: part for name, part in reversed(list(zip(about, clear, strict=True)))}
+    return tuple(first[name] for name in dict.fromkeys(about))
+
+
 def _handover(score: float, best: float) -> float:
     """How likely a person is asked for, from the classifier's score for it beside that of the best resolution."""
     return float(1 / (1 + np.exp(-8 * (score - max(0.35, 0.6 * best)))))
-
-
-# ---- learning -------------------------------------------------------------------------------------------------------
-
-
-def train(
-    knowledge: KnowledgeBase, encode: Encode | None = None, *, unseen: Callable[[str], bool] | None = None
-) -> Trained:
-    """Learn from a knowledge. `encode` gives vectors (texts, width); without it words alone are learnt.
-
-    Texts for which `unseen` is true are left out altogether, to be asked afterwards.
-    """
-    kernel = WITH_MEANING if encode is not None else WORDS_ONLY
-    resolutions = tuple(knowledge.resolutions)
-    number = {name: at for at, name in enumerate(resolutions)}
-    tokenizer, loose = tokenizer_of(knowledge.vocabulary), tokenizer_of(knowledge.vocabulary, loose=True)
-    asked = [(question, number[r.id]) for r in knowledge.resolutions.values() for question in r.questions]
-    asked += _labelled(knowledge, len(resolutions))
-    asked = [(text, label) for text, label in asked if unseen is None or not unseen(text)]
-    told = [(text, number[r.id]) for r in knowledge.resolutions.values() for text in _own_texts(r)]
-    rows_in_order = sorted(
-        [(label, 0, text) for text, label in asked] + [(label, 1, text) for text, label in told], key=lambda r: r[:2]
-    )
-    texts = tuple(text for _, _, text in rows_in_order)
-    labels = np.array([label for label, _, _ in rows_in_order], np.int32)
-    own_words = np.array([own for _, own, _ in rows_in_order], bool)
-    vectors = encode([text[:_MEANING_READ] for text in texts]) if encode is not None else None
-    chunk_vectors = (
-        encode([f"{chunk.section}\n{chunk.text}" for chunk in knowledge.chunks])
-        if encode is not None and knowledge.chunks
-        else np.empty((0, 0), np.float32)
-    )
-    vectoriser = Vectoriser.learn(texts, kernel, tokenizer, loose)
-    tokens, counts, weights = _token_table(texts, labels, len(resolutions), tokenizer)
-    from helpbot.understanding.calibration import Logistic
-
-    nothing = Logistic(np.zeros(15), 0.0)
-    if not resolutions:
-        return Trained(
-            resolutions=(), kernel=kernel, columns={}, idf=np.empty(0, np.float32), linear=np.empty((0, len(OTHERS)), np.float32),
-            dual=np.empty((0, len(OTHERS)), np.float32), examples=np.empty((0, 0), np.float32), texts=(),
-            labels=np.empty(0, np.int32), tokens={}, counts=np.empty((0, 0), np.uint8), weights=np.empty(0, np.float32),
-            entities=(), heard=np.empty((0, 0), np.uint8), chunks=chunk_vectors,
-            judgement=Judgement(np.zeros(len(SIGNALS)), nothing, nothing),
-        )  # fmt: skip
-    trust = np.where(own_words, 0.3, 1.0)
-    rows = [vectoriser.row(text) for text in texts]
-    learnt = fit(rows, labels.astype(np.intp), (*resolutions, *OTHERS), vectoriser, vectors=vectors, trust=trust)
-    from helpbot.understanding.weigh import PRIOR
-
-    trained = Trained(
-        resolutions=resolutions, kernel=kernel, columns=vectoriser.columns, idf=vectoriser.idf,
-        linear=learnt.classifier.linear, dual=learnt.classifier.dual, examples=learnt.classifier.examples,
-        texts=texts, labels=labels, tokens=tokens, counts=counts, weights=weights, entities=tuple(knowledge.vocabulary.entities),
-        heard=_heard(knowledge, texts, labels), chunks=chunk_vectors,
-        judgement=Judgement(PRIOR, nothing, nothing),
-    )  # fmt: skip
-    return replace(
-        trained, judgement=_judgement(knowledge, trained, np.flatnonzero(~own_words), learnt.unseen, vectors)
-    )
-
-
-def _labelled(knowledge: KnowledgeBase, count: int) -> list[tuple[str, int]]:
-    """The lines of questions.jsonl that no resolution answers, with the classes of OTHERS."""
-    found = []
-    for example in knowledge.examples:
-        if not example.text or example.turns:
-            continue
-        outcome = example.outcomes[0] if example.outcomes else ""
-        if outcome == "no_answer":
-            kind = {"near_error": 1, "far": 2}.get(example.kind, 0)
-            found.append((example.text, count + kind))
-        elif outcome == "escalate":
-            found.append((example.text, count + 3))
-        elif outcome == "clarify":
-            found.append((example.text, count + 4))
-    return found
-
-
-def _heard(knowledge: KnowledgeBase, texts: Sequence[str], labels: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """In how many texts of each resolution an entity is spoken of, (entities, resolutions)."""
-    facets = FacetReader(knowledge.vocabulary)
-    row = {entity: at for at, entity in enumerate(knowledge.vocabulary.entities)}
-    heard = np.zeros((len(row), len(knowledge.resolutions)), np.int64)
-    for text, label in zip(texts, labels.tolist(), strict=True):
-        if label < len(knowledge.resolutions):
-            for entity in facets.read(text).entities:
-                heard[row[entity], label] += 1
-    within = {(chunk.article, chunk.anchor): frozenset[str]() for chunk in knowledge.chunks}
-    for chunk in knowledge.chunks:
-        within[chunk.article, chunk.anchor] |= facets.read(f"{chunk.section}\n{chunk.text}").entities
-    for label, resolution in enumerate(knowledge.resolutions.values()):
-        for place in sections_of(resolution):
-            for entity in within.get(place, ()):
-                heard[row[entity], label] += 2
-    return np.minimum(heard, 255).astype(np.uint8)
-
-
-def _token_table(
-    texts: Sequence[str], labels: NDArray[np.int32], resolutions: int, tokenizer: Tokenizer
-) -> tuple[dict[str, int], NDArray[np.uint8], NDArray[np.float32]]:
-    """Tokens, in how many texts of each resolution they stand (at most 255), and how rare they are."""
-    found: dict[str, dict[int, int]] = {}
-    spread: dict[str, int] = {}
-    for text, label in zip(texts, labels.tolist(), strict=True):
-        for token in set(tokenizer.words(text)):
-            spread[token] = spread.get(token, 0) + 1
-            if label < resolutions:
-                own = found.setdefault(token, {})
-                own[label] = min(255, own.get(label, 0) + 1)
-    tokens = {token: at for at, token in enumerate(sorted(found))}
-    counts = np.zeros((len(tokens), resolutions), np.uint8)
-    for token, own in found.items():
-        for label, times in own.items():
-            counts[tokens[token], label] = times
-    weights = np.array([np.log((len(texts) + 1) / spread[token]) for token in tokens], np.float32)
-    return tokens, counts, weights
-
-
-def _judgement(
-    knowledge: KnowledgeBase,
-    trained: Trained,
-    asked: NDArray[np.intp],
-    unseen: Floats,
-    vectors: NDArray[np.float32] | None,
-) -> Judgement:
-    """The weights of signals and signs, from what each example would have scored unseen."""
-    from helpbot.understanding.calibration import Logistic
-
-    engine = Engine(knowledge, trained)
-    count = len(trained.resolutions)
-    cosines = vectors @ vectors.T if vectors is not None else None
-    readings = {}
-    for at in asked.tolist():
-        unwrapped = unwrap(trained.texts[at])
-        reading = engine._read(_classified(unwrapped), unwrapped, engine.signatures.match(unwrapped), NOTHING)
-        reading.vector = vectors[at] if vectors is not None else None
-        readings[at] = reading
-
-    def weighed(engine: Engine) -> dict[int, _Weighed]:
-        return {
-            at: engine._weigh(reading, unseen[at], cosines[at] if cosines is not None else None,
-                              left_out=(at, int(trained.labels[at])))
-            for at, reading in readings.items()
-        }  # fmt: skip
-
-    first = weighed(engine)
-    chosen, meant = [], []
-    for at, one in first.items():
-        label = int(trained.labels[at])
-        if label < count:
-            order = [label, *(n for n in np.argsort(-one.scores, kind="stable")[:8].tolist() if n != label)][:8]
-            if len(order) == min(8, count):
-                chosen.append(one.signals[order])
-                meant.append(0)
-    if not chosen:
-        return trained.judgement
-    signals = fit_signals(np.array(chosen), np.array(meant, np.intp))
-    engine = Engine(
-        knowledge, replace(trained, judgement=replace(trained.judgement, signals=signals)), searcher=engine.searcher
-    )
-    second = weighed(engine)
-    kinds = trained.labels[asked] - count
-    judged = np.flatnonzero((kinds < 3) | (kinds == 4))
-    signs = np.array([second[int(asked[row])].signs for row in judged])
-    right = np.array([int(second[int(asked[row])].order[0]) == int(trained.labels[asked[row]]) for row in judged])
-    known = (kinds[judged] < 0) | (kinds[judged] == 4)
-    return Judgement(signals, Logistic.fit(signs, right), Logistic.fit(signs, known))
-
-
-def similar(vectors: NDArray[np.float32], trained: Trained) -> NDArray[np.float32]:
-    """The meaning kernel of texts to all examples, for those who look into the engine."""
-    return similarity(vectors, trained.examples, trained.kernel)
