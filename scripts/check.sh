@@ -25,7 +25,7 @@ check compose $BIN/check-jsonschema --builtin-schema vendor.compose-spec deploy/
 check yaml $BIN/yamllint deploy bot .pre-commit-config.yaml
 check shell $BIN/shellcheck scripts/setup.sh scripts/test-tools.sh scripts/check.sh scripts/bench.sh .ci/run
 check kubernetes $BIN/kubernetes-validate deploy/kubernetes.yaml
-check env.example $BIN/python scripts/env_example.py --check
+check documents $BIN/python scripts/generate.py --check
 check knowledge $BIN/helpbot check --quiet
 if command -v npx >/dev/null 2>&1 && [ -d widget/node_modules ]; then
     check widget npm --prefix widget run --silent check
