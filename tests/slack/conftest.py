@@ -4,16 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from store.fixtures import postgres, postgres_url, sqlite_template, sqlite_url, url
 
 from tests.slack.bot import Bot
 from tests.slack.standin import StandIn
 
-
-@pytest.fixture(scope="session")
-def _standin() -> Iterator[StandIn]:
-    standin = StandIn()
-    yield standin
-    standin.close()
+__all__ = ["postgres", "postgres_url", "sqlite_template", "sqlite_url", "url"]
 
 
 @pytest.fixture

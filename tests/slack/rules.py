@@ -108,6 +108,8 @@ def _bounds(node: Any) -> Any:
             yield f"a field is {_length(field)} long"
     if kind in {"plain_text", "mrkdwn", "text"} and not node.get("text"):
         yield f"an empty {kind}"
+    if kind == "section" and not ("text" in node or node.get("fields")):
+        yield "a section with neither text nor fields"
     for name in ("action_id", "block_id"):
         if len(str(node.get(name, ""))) > 255:
             yield f"{name} is too long"

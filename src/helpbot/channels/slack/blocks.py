@@ -401,7 +401,7 @@ def case_root(
         {
             "type": "section",
             "fields": [
-                {"type": "mrkdwn", "text": limits.clip(f"*{name}*\n{escape(value)}", limits.FIELD)}
+                {"type": "mrkdwn", "text": limits.clip(f"*{name}*\n{escape(value)}", limits.FIELD), "verbatim": True}
                 for name, value in fields
             ],
         },
@@ -415,25 +415,21 @@ def case_root(
     if len(case.error_message) > ERROR_SHOWN:
         blocks.append(_context(f"The whole text, {len(case.error_message):,} characters, is in the thread."))
     blocks.append(rich(_line(_background(case, titles))))
-    if case.history:
-        last = case.history[-1]
-        blocks.append(
-            _context(
-                f"Last: {escape(one_line(last.by, 60))} {escape(one_line(last.what, 200))}, {_moment(last.at)}",
-                " · ".join(
-                    part
-                    for part in (
-                        link(source, "The user's thread") if source else "",
-                        link(web, "Web desk") if web else "",
-                    )
-                    if part
-                ),
-                rule(settings),
-            )
-        )
+    links = " · ".join(link(url, label) for url, label in ((source, "The user's thread"), (web, "Web desk")) if url)
+    blocks.append(_context(_last(case), links, rule(settings)))
     blocks.append({"type": "actions", "block_id": "case", "elements": _case_buttons(case)})
     text = f"{case.number} {state.lower()}: {one_line(case.product_name, 60)}: {one_line(case.error_message, 200)}"
     return Drawn(text=escape(text), blocks=tuple(blocks))
+
+
+def _last(case: Case) -> str:
+    """The last thing that happened to a case."""
+    if not case.history:
+        return ""
+    last = case.history[-1]
+    what = "opened the case" if last.what.startswith("opened") else last.what
+    by = "the bot" if last.by == "bot" else last.by
+    return f"Last: {escape(one_line(by, 60))}: {escape(one_line(what, 200))}, {_moment(last.at)}"
 
 
 def user_label(case: Case) -> str:
@@ -465,13 +461,21 @@ def _background(case: Case, titles: Callable[[str], str]) -> list[Block]:
     tried = "; ".join(titles(name) for name in case.tried) if case.tried else "nothing yet"
     lines += [_words("\nTried: ", bold=True), _words(limits.clip(tried, 600))]
     if case.diagnosis:
-        lines += [_words("\nDiagnosis: ", bold=True), _words(limits.clip(case.diagnosis, 400))]
+        lines += [_words("\nDiagnosis: ", bold=True), _words(limits.clip(_named(case, titles), 400))]
     if case.note:
         lines += [_words("\nNote: ", bold=True), _words(limits.clip(case.note, 1_000))]
     for name, value in sorted(case.context.items()):
         if value and name not in {"page", "psa"}:
             lines += [_words(f"\n{one_line(name, 40)}: ", bold=True), _words(limits.clip(value, 300))]
     return lines
+
+
+def _named(case: Case, titles: Callable[[str], str]) -> str:
+    """The diagnosis with titles for the resolutions that were given."""
+    told = case.diagnosis
+    for name in case.tried:
+        told = told.replace(name, f"“{titles(name)}”")
+    return told
 
 
 def _case_buttons(case: Case) -> list[Block]:

@@ -8,7 +8,8 @@ from typing import Final
 __all__ = ["escape", "link", "typed"]
 
 # <@U1>, <@U1|name>, <#C1|general>, <!here>, <!subteam^S1|@team>, <https://…|label>, <mailto:a@b|a@b>
-_MARK: Final = re.compile(r"<([^<>\n]{1,4000})>")
+# What else stands in angle brackets was typed so.
+_MARK: Final = re.compile(r"<([@#!][^<>\n]{1,4000}|[A-Za-z][A-Za-z0-9+.-]{0,30}:[^<>\n]{1,4000})>")
 _LABEL_BREAKS: Final = str.maketrans({"|": "¦", "\n": " ", "\r": " "})
 
 

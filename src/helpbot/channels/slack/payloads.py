@@ -66,7 +66,8 @@ class Heard:
 
 def own_user(body: Mapping[str, Any]) -> str:
     """The bot's own user id, as the event itself tells it; empty if it does not."""
-    for entry in body.get("authorizations") or ():
+    entries = body.get("authorizations")
+    for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, Mapping) and entry.get("is_bot"):
             return str(entry.get("user_id") or "")
     return ""

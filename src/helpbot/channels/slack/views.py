@@ -356,7 +356,7 @@ def home(
             )
         )
     if not cases:
-        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": "None. That is how it should be."}]})
+        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": "You have no open cases."}]})
     if notices is not None:
         blocks += _notices(notices)
     return {"type": "home", "blocks": blocks[: limits.VIEW_BLOCKS]}
