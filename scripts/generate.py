@@ -121,30 +121,11 @@ def state_machine() -> str:
     return f"```mermaid\n{drawn().strip()}\n```"
 
 
-LAYERS = [
-    "cli",
-    "bootstrap",
-    "config",
-    "config_schema",
-    "compiled",
-    "hearing",
-    "loading",
-    "loading_index",
-    "model",
-    "evaluation",
-    "channels",
-    "senders",
-    "store",
-    "importing",
-    "desk",
-    "escalation",
-    "dialogue",
-    "understanding",
-    "retrieval",
-    "knowledge",
-    "messages",
-    "errors",
-]
+LAYERS = (
+    "cli", "bootstrap", "config", "config_schema", "compiled", "hearing", "loading", "loading_index", "model",
+    "evaluation", "channels", "senders", "store", "importing", "desk", "escalation", "dialogue", "understanding",
+    "retrieval", "knowledge", "messages", "errors",
+)  # fmt: skip
 
 
 def modules_table() -> str:

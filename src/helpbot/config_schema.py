@@ -95,11 +95,17 @@ class HoursTable(_Table):
     monday: str = ""
     """Opening time of a day as `09:00-17:30`; so for each day."""
     tuesday: str = ""
+    """As monday."""
     wednesday: str = ""
+    """As monday."""
     thursday: str = ""
+    """As monday."""
     friday: str = ""
+    """As monday."""
     saturday: str = ""
+    """As monday."""
     sunday: str = ""
+    """As monday."""
     holidays: list[date] = []
     """Days off, as dates."""
 
