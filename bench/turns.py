@@ -27,7 +27,20 @@ from helpbot.desk.desk import Desk
 from helpbot.dialogue.actions import Say
 from helpbot.dialogue.conversation import Conversation, Phase
 from helpbot.dialogue.events import Event, UserSaid
-from helpbot.messages import Channel, Choice, Citation, Inbound, Outcome, Person, Point, Points, Reply, Step, Steps, Text
+from helpbot.messages import (
+    Channel,
+    Choice,
+    Citation,
+    Inbound,
+    Outcome,
+    Person,
+    Point,
+    Points,
+    Reply,
+    Step,
+    Steps,
+    Text,
+)
 from helpbot.store.sql import SqlStore
 
 ROWS = 4
@@ -38,12 +51,16 @@ ANSWER = Reply(
     text="The product's category is mapped to a category that is inactive in ConnectWise. " * 6,
     parts=(
         Text(text="The product's category is mapped to an inactive category.", role="cause"),
-        Steps(steps=tuple(Step(text=f"Open the page and look at line {n}", go="Admin > Sync", source=0) for n in range(4))),
+        Steps(
+            steps=tuple(Step(text=f"Open the page and look at line {n}", go="Admin > Sync", source=0) for n in range(4))
+        ),
         Points(points=(Point(text="Sync again: the error is gone."),)),
     ),
     resolutions=("connectwise-catalogitem-inactive",),
     confidence=0.97,
-    citations=(Citation(article="psa-sync-issues", title="PSA Sync Issues", section="Inactive category", anchor="inactive"),),
+    citations=(
+        Citation(article="psa-sync-issues", title="PSA Sync Issues", section="Inactive category", anchor="inactive"),
+    ),
     choices=(Choice(id="yes", label="Yes, solved"), Choice(id="no", label="No"), Choice(id="person", label="A person")),
 )
 

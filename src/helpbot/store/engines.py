@@ -308,6 +308,7 @@ class SqliteEngine:
 
     def _begin(self, waiting: list[_Job[Any]]) -> bool:
         """Open the transaction; tell who waits too long for a locked database. False: nobody is left."""
+        reopened = False
         while True:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -316,6 +317,9 @@ class SqliteEngine:
                 self._broken = fault.problem
                 if not _is_busy(error):
                     self._reopen()
+                    if not reopened:  # what was wrong with the old connection may be over
+                        reopened = True
+                        continue
                     for job in waiting:
                         job.fail(fault)
                     return False

@@ -40,6 +40,7 @@ __all__ = ["SqlStore", "SqlTransaction", "fingerprint", "micros", "moment", "sql
 T = TypeVar("T")
 _dump: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+READY_BYTES: Final = 16_384  # a disk that is all but full still takes a few bytes: that is not ready
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -191,10 +192,11 @@ class SqlStore:
         )
 
     def ready(self) -> str:
-        """Why the database cannot be written now; empty when it can. Writes one row to know."""
+        """Why the database cannot be written now; empty when it can. Writes one row, as long as a turn, to know."""
         start = time.time()
+        row = f"{start:.0f} ".ljust(READY_BYTES, ".")
         try:
-            self.transact(lambda tx: tx.keep("ready", "last", str(int(start)), datetime.fromtimestamp(start, UTC)))
+            self.transact(lambda tx: tx.keep("ready", "last", row, datetime.fromtimestamp(start, UTC)))
         except CallError as error:
             return error.problem
         return ""

@@ -1,0 +1,190 @@
+"""A node in a process of its own, to be killed: `python worker.py MODE URL JSON`. What it acknowledges it prints.
+
+A line is written to the pipe after the desk has answered, so whatever the parent reads was acknowledged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from desk.support import USER, Codec, Talk, make_desk
+from helpbot.desk.delivery import Courier
+from helpbot.desk.records import DeskSettings, Parcel, SendResult
+from helpbot.errors import HelpbotError
+from helpbot.escalation.routing import Route, Routing
+from helpbot.messages import Channel, Inbound
+from helpbot.store import engines
+from helpbot.store.sql import SqlStore
+
+SETTINGS = DeskSettings(
+    routing=Routing(
+        routes={"hook": Route(name="hook", sender="webhook", target="x", per_second=1000)}, default=("hook",)
+    )
+)
+
+
+def say(*words: object) -> None:
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
+def chat(store: Any, options: dict[str, Any]) -> None:
+    """Clients that talk; every fourth message escalates in a conversation of its own."""
+    desk = make_desk(store, SETTINGS, clock=lambda: datetime.now(UTC))
+
+    def client(number: int) -> None:
+        conversation, n = "", 0
+        while True:
+            n += 1
+            try:
+                if not conversation or n % 4 == 0:
+                    conversation = desk.start(Channel.WIDGET, USER).conversation.id
+                text = f"escalate P | E{n}" if n % 4 == 0 else f"message {n}"
+                key = f"{options['run']}-{number}-{n}"
+                desk.receive(Inbound(key=key, channel=Channel.WIDGET, thread=conversation, person=USER, text=text))
+            except HelpbotError:
+                time.sleep(0.05)
+                continue
+            say("ack", conversation, key, int(n % 4 == 0))
+
+    threads = [threading.Thread(target=client, args=(n,), daemon=True) for n in range(options.get("clients", 4))]
+    for thread in threads:
+        thread.start()
+    say("ready")
+    for thread in threads:
+        thread.join()
+
+
+def acknowledge_early(store: Any) -> None:
+    """The broken build: answers before the commit."""
+    write = store.engine.write_turn
+
+    def early(turn: Any) -> bool:
+        threading.Timer(0.02, write, (turn,)).start()
+        return True
+
+    store.engine.write_turn = early
+
+
+class Fast:
+    """A clock on which a minute passes in a second."""
+
+    def __init__(self, start: float, speed: float) -> None:
+        self._start, self._speed = start, speed
+
+    def __call__(self) -> datetime:
+        return datetime.fromtimestamp(self._start + (time.time() - self._start) * self._speed, UTC)
+
+
+class FileSender:
+    """Appends each delivery's id to a file, one line in one write."""
+
+    name = "webhook"
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def send(self, parcel: Parcel) -> SendResult:
+        os.write(self._file, (parcel.delivery.id + "\n").encode())
+        return SendResult()
+
+
+def courier(store: Any, options: dict[str, Any]) -> None:
+    """Sends whatever is due into a file until nothing is left."""
+    clock = Fast(options["start"], options.get("speed", 1.0))
+    if options.get("broken"):
+        engines_claim(store)
+    made = Courier(store, [FileSender(options["file"])], SETTINGS, clock, codec=Codec())
+    say("ready")
+    while True:
+        if not made.run_once():
+            waiting = store.waiting_routes()
+            if not waiting:
+                return
+            time.sleep(0.02)
+
+
+def engines_claim(store: Any) -> None:
+    """The broken build: a claim that leases nothing."""
+    from helpbot.store import queries as q
+
+    lease = store.engine.sql(q.lease)
+    store.engine.sql._texts[q.lease] = lease.replace("WHERE", "WHERE 1 = 0 AND")
+    finish = store.engine.sql(q.finish)
+    store.engine.sql._texts[q.finish] = finish.replace("deliveries.lease =", "'' <>")
+
+
+def erase(store: Any, options: dict[str, Any]) -> None:
+    from helpbot.store.keeping import erase as delete
+
+    delete(store, options["conversations"], datetime.now(UTC))
+    say("erased")
+
+
+def migrate(url: str) -> None:
+    SqlStore(url, codec=Codec()).close()
+    say("migrated")
+
+
+def fill(store: Any, options: dict[str, Any]) -> None:
+    """Talk until the disk is full; then until it is not."""
+    import resource
+
+    if options.get("limit"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (options["limit"], resource.RLIM_INFINITY))
+        import signal
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    talk = Talk(make_desk(store), clock=None).start()  # type: ignore[arg-type]
+    n, refused = 0, 0
+    while refused < 5:
+        n += 1
+        try:
+            talk.say("x" * 2000, key=f"k{n}")
+        except HelpbotError as error:
+            refused += 1
+            say("refused", error)
+        else:
+            say("ack", talk.conversation, f"k{n}", 0)
+    say("reads", len(talk.desk.messages(talk.conversation, limit=10)), "ready", store.ready() or "-")
+    if options.get("limit"):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    else:
+        Path(options["ballast"]).unlink()
+    before = time.monotonic()
+    while True:
+        n += 1
+        try:
+            talk.say("again", key=f"k{n}")
+        except HelpbotError:
+            time.sleep(0.05)
+        else:
+            break
+        if time.monotonic() - before > 10:
+            break
+    say("recovered", round(time.monotonic() - before, 2), store.ready() or "-")
+
+
+def main() -> None:
+    mode, url, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+    engines.WAL_LIMIT = options.get("wal_limit", engines.WAL_LIMIT)  # type: ignore[misc]
+    if mode == "migrate":
+        migrate(url)
+        return
+    store = SqlStore(url, codec=Codec())
+    if options.get("early"):
+        acknowledge_early(store)
+    {"chat": chat, "courier": courier, "erase": erase, "fill": fill}[mode](store, options)
+    store.close()
+
+
+if __name__ == "__main__":
+    main()
