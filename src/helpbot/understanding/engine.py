@@ -528,6 +528,7 @@ class Engine:
         rest = weighed.share[1:]
         total = float(rest.sum())
         others = rest / total * max(known - confidence, 0.0) if total > 0 else rest
+        claimed = _falling([confidence, *others.tolist()])
         found = []
         for place, number in enumerate(weighed.order.tolist()):
             name = self.trained.resolutions[number]
@@ -536,7 +537,7 @@ class Engine:
             found.append(
                 Candidate(
                     resolution=name,
-                    confidence=confidence if place == 0 else min(float(others[place - 1]), confidence),
+                    confidence=claimed[place],
                     score=float(weighed.scores[number]),
                     evidence=self._evidence(reading, weighed, number, best) if place < _EXPLAINED else (),
                     captured=dict(best.captures) if best else NOTHING,
@@ -647,10 +648,21 @@ def _separate(whole: Problem, parts: Sequence[Problem], sure: float = 0.85) -> t
     about = [part.candidates[0].resolution for part in clear]
     if len(set(about)) < 2 or whole.candidates[0].resolution not in about:
         return (whole,)
-    first = {name: part for name, part in reversed(list(zip(about, clear, strict=True)))}
+    first = dict(reversed(list(zip(about, clear, strict=True))))
     return tuple(first[name] for name in dict.fromkeys(about))
+
+
+def _falling(values: Sequence[float]) -> list[float]:
+    """The nearest values that never rise: neighbours in the wrong order share what they have."""
+    pools: list[list[float]] = []
+    for value in values:
+        pools.append([value])
+        while len(pools) > 1 and sum(pools[-2]) / len(pools[-2]) < sum(pools[-1]) / len(pools[-1]):
+            last = pools.pop()
+            pools[-1] += last
+    return [sum(pool) / len(pool) for pool in pools for _ in pool]
 
 
 def _handover(score: float, best: float) -> float:
     """How likely a person is asked for, from the classifier's score for it beside that of the best resolution."""
-    return float(1 / (1 + np.exp(-8 * (score - max(0.35, 0.6 * best)))))
+    return float(1 / (1 + np.exp(-8 * (score - max(0.35, 0.85 * best)))))

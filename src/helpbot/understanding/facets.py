@@ -17,7 +17,26 @@ _SHORT: Final = 3  # letters: "AT" is Autotask and "IM" Ingram Micro, "at" and "
 _WELL_KNOWN: Final = frozenset({"cw", "cwm", "tds", "sb"})  # short, but no words of any language spoken here
 # A name that is also a verb stands for the system only after one of these ("in Manage", "pushed it to manage").
 _VERBS: Final = frozenset({"manage", "sell", "automate", "control"})
-_PLACES: Final = frozenset({"in", "to", "into", "from", "on", "with", "cw", "connectwise", "of", "our", "by"})
+_PLACES: Final = frozenset(
+    {
+        "in",
+        "to",
+        "into",
+        "from",
+        "on",
+        "with",
+        "cw",
+        "connectwise",
+        "of",
+        "our",
+        "by",
+        "for",
+        "via",
+        "inside",
+        "between",
+        "against",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
