@@ -82,7 +82,7 @@ def test_old_buttons_and_forms_go_when_the_talk_goes_on(talk: Open) -> None:
     expect(page.frame.locator(".case-form:visible")).to_have_count(0)
 
 
-def test_the_form_says_what_is_missing_and_takes_that_there_is_none(talk: Open) -> None:
+def test_the_form_says_what_is_missing_and_takes_that_there_is_none(talk: Open, running: Running) -> None:
     page = talk()
     page.menu("Talk to a person")
     page.frame.get_by_role("button", name="Send to support").click()
@@ -92,6 +92,10 @@ def test_the_form_says_what_is_missing_and_takes_that_there_is_none(talk: Open) 
     page.frame.get_by_label("There is no error message").check()
     page.frame.get_by_role("button", name="Send to support").click()
     expect(page.frame.locator(".case")).to_contain_text("Marketplace")
+    id_ = page.inside.evaluate("JSON.parse(localStorage.getItem('helpbot:default')).id")
+    case = running.bot.desk.conversation(id_).cases[0]
+    assert (case.product_name_given, case.error_message_given) == (True, False)
+    assert case.error_message == "No error message; the user said: There is no error message"
 
 
 def test_what_was_typed_into_the_form_survives_a_reload(talk: Open) -> None:

@@ -69,6 +69,7 @@ function rating(): HTMLElement {
     h("label", { title: t("stars", { n }) }, h("input", { type: "radio", name: "stars", value: n, "aria-label": t("stars", { n }), change: () => {
       stars = n;
       form.classList.add("more");
+      form.scrollIntoView({ block: "end" });
       form.querySelectorAll(".stars label").forEach((label, index) => void label.classList.toggle("on", index < n));
     } }), h("span", { "aria-hidden": "true" }, "★"))))), comment, h("button", { class: "main" }, t("ratingSend"))));
 }

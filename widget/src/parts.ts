@@ -76,7 +76,7 @@ function form(part: Part & { type: "form" }, seq: number): HTMLElement {
     });
     if (empty[0]) return empty[0].input.focus();
     const values: Record<string, string> = {};
-    for (const { field, input, none } of inputs) values[field.name] = none.checked ? t(`none_${field.name}`) : input.value;
+    for (const { field, input, none } of inputs) values[none.checked ? `no_${field.name}` : field.name] = none.checked ? t(`none_${field.name}`) : input.value;
     if (mail.value.trim()) values["email"] = mail.value.trim();
     update((now) => (now.form = {}));
     send({ form: values }, inputs.map(({ field, input, none }) => `${t(`short_${field.name}`)}: ${none.checked ? t(`none_${field.name}`) : input.value}`).join("\n"));
@@ -147,7 +147,7 @@ function shown({ author, text, seq }: Message): string {
   if (author !== "user") return text;
   const before = [...state.messages.values()].filter((each) => each.seq < seq).reverse();
   const pressed = before.flatMap((each) => each.reply?.choices ?? []).find((choice) => choice.id === text);
-  return pressed?.label ?? text.replace(/^(product_name|error_message|email): /gm, (_, name: string) => `${t(`short_${name}`)}: `);
+  return pressed?.label ?? text.replace(/^(?:no_)?(product_name|error_message|email): /gm, (_, name: string) => `${t(`short_${name}`)}: `);
 }
 
 /** A message as it stands in the log. */
@@ -158,7 +158,7 @@ export function bubble(message: Message): HTMLElement {
   return h("article", { class: `m ${author}`, "data-seq": seq },
     author === "agent" && h("span", { class: "face", "aria-hidden": "true" }, (name || "?").trim().slice(0, 1).toUpperCase()),
     h("div", { class: "b" },
-      h("span", { class: author === "agent" ? "name" : "sr" }, who && `${who}: `),
+      h("span", { class: author === "agent" ? "name" : "sr" }, who && (author === "agent" ? who : `${who}: `)),
       ...(message.reply ? reply(seq, message.reply) : [h("p", { class: "text", dir: "auto", ...(text.length > 900 ? { tabindex: 0 } : {}) }, ...plain(text))]),
       ...message.attachments.map((each) => picture(each.id, each.name))),
     author !== "system" && h("footer", {}, clock(message.at)));

@@ -114,6 +114,8 @@ class GaveDetails:
     psa: str = ""
     email: str = ""
     urgency: str = ""
+    no_product: str = ""  # the user's words for it, where a form was ticked to say that there is none
+    no_error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

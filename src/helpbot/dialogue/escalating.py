@@ -213,6 +213,7 @@ def details_given(now: Conversation, act: acts.GaveDetails, turn: Turn) -> Step:
         now = replace(now, product=FieldValue(value=act.product, given=True, asked=now.product.asked))
     if act.error is not None:
         now = replace(now, error=FieldValue(value=act.error, given=True, asked=now.error.asked))
+    now = _ticked_none(now, act, turn)
     extras = {name: value for name, value in (("note", act.note), ("urgency", act.urgency)) if value}
     now = replace(now, psa=act.psa or now.psa, email=act.email or now.email, context={**now.context, **extras})
     return _proceed(now, turn)
@@ -224,8 +225,18 @@ def details_unasked(now: Conversation, act: acts.GaveDetails, turn: Turn) -> Ste
         now = replace(now, product=FieldValue(value=act.product, given=True))
     if act.error is not None:
         now = replace(now, error=FieldValue(value=act.error, given=True))
-    now = replace(now, psa=act.psa or now.psa, email=act.email or now.email)
+    now = replace(_ticked_none(now, act, turn), psa=act.psa or now.psa, email=act.email or now.email)
     return escalated(now, "asked_for_person", turn)
+
+
+def _ticked_none(now: Conversation, act: acts.GaveDetails, turn: Turn) -> Conversation:
+    """A form that says of a field that there is none is believed at once: it asked in so many words."""
+    say = turn.world.replies.say
+    if act.no_product and act.product is None:
+        now = replace(now, product=FieldValue(value=say("none_product", words=act.no_product), declined=True))
+    if act.no_error and act.error is None:
+        now = replace(now, error=FieldValue(value=say("none_error", words=act.no_error), declined=True))
+    return now
 
 
 def none_given(now: Conversation, act: acts.SaidNone, turn: Turn) -> Step:

@@ -121,6 +121,7 @@ def _form(event: UserSubmitted) -> Act:
     return GaveDetails(
         product=values.get(Field.PRODUCT_NAME), error=values.get(Field.ERROR_MESSAGE), note=values.get("note", ""),
         psa=values.get("psa", ""), email=values.get("email", ""), urgency=values.get("urgency", ""),
+        no_product=values.get("no_product_name", ""), no_error=values.get("no_error_message", ""),
     )  # fmt: skip
 
 

@@ -65,20 +65,33 @@ if TYPE_CHECKING:
     from helpbot.desk.records import ConversationView, Message
     from helpbot.dialogue.world import World
     from helpbot.messages import Reply
-    from helpbot.retrieval.search import ArticleHit
+    from helpbot.retrieval.search import ArticleHit, Searcher
 
 __all__ = ["PUBLIC", "create_app"]
 
 # What anybody may have. Every other route asks for a conversation's token, or is refused.
 PUBLIC: Final = frozenset(
     {
-        "/", "/articles", "/articles/{slug}", "/static/{name}", "/static/brand.css", "/widget/v1/{name}", "/openapi.json", "/healthz", "/readyz",
-        "/api/v1/search", "/api/v1/conversations", "/favicon.ico", "/robots.txt",
+        "/",
+        "/articles",
+        "/articles/{slug}",
+        "/static/{name}",
+        "/static/brand.css",
+        "/widget/v1/{name}",
+        "/openapi.json",
+        "/healthz",
+        "/readyz",
+        "/api/v1/search",
+        "/api/v1/conversations",
+        "/favicon.ico",
+        "/robots.txt",
     }
-)  # fmt: skip
+)
 PAGE_CSP: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 FOREVER: Final = "public, max-age=31536000, immutable"
 CHANGELESS: Final = "public, max-age=3600"  # a loader without a hash in its address: new ones arrive within the hour
@@ -135,9 +148,12 @@ class Web:
         self._search = search or self._own_search
         self._greeting: tuple[object, Reply] | None = None
         self.pages = Environment(
-            loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True, undefined=StrictUndefined,
-            trim_blocks=True, lstrip_blocks=True,
-        )  # fmt: skip
+            loader=FileSystemLoader(Path(__file__).with_name("templates")),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
 
     # ── who may ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -192,11 +208,15 @@ class Web:
             )
             found.append(
                 {
-                    "article": hit.article, "title": article.title, "section": hit.section.rpartition(" › ")[2], "anchor": hit.anchor,
-                    "score": round(hit.score, 4), "excerpt": summary_line(passage, frozenset(text.lower().split())),
+                    "article": hit.article,
+                    "title": article.title,
+                    "section": hit.section.rpartition(" › ")[2],
+                    "anchor": hit.anchor,
+                    "score": round(hit.score, 4),
+                    "excerpt": summary_line(passage, frozenset(text.lower().split())),
                     "url": article_url(hit.article, hit.anchor),
                 }
-            )  # fmt: skip
+            )
         return found
 
     def _own_search(self, text: str, top: int) -> Sequence[ArticleHit]:
@@ -209,9 +229,13 @@ class Web:
         """One of the help pages."""
         colours = palette(self.site.colour)
         html = self.pages.get_template(name).render(
-            site=self.site, colours=colours, version=_static_version(), integrity=widget.integrity(),
-            brand_version=colours.brand.strip("#"), **values,
-        )  # fmt: skip
+            site=self.site,
+            colours=colours,
+            version=_static_version(),
+            integrity=widget.integrity(),
+            brand_version=colours.brand.strip("#"),
+            **values,
+        )
         headers = {"Content-Security-Policy": PAGE_CSP, "Cache-Control": "no-cache"}
         return Response(html, status, headers, "text/html; charset=utf-8")
 
@@ -228,11 +252,14 @@ class Web:
         names = world.knowledge.vocabulary
         return [
             {
-                "title": each.title, "ask": each.label,
-                "tag": " · ".join(names.name(facet, value) for facet, values in each.applies_to.items() for value in values) ,
+                "title": each.title,
+                "ask": each.label,
+                "tag": " · ".join(
+                    names.name(facet, value) for facet, values in each.applies_to.items() for value in values
+                ),
             }
             for each in chosen[:SHOWN_PROBLEMS]
-        ]  # fmt: skip
+        ]
 
     def example(self) -> dict[str, Any] | None:
         """An answer to show what answers are like: the first frequent problem with an error message and steps."""
@@ -271,7 +298,7 @@ class _Key:
 
 
 @lru_cache(maxsize=1)
-def _searcher(key: _Key) -> Any:
+def _searcher(key: _Key) -> Searcher:
     from helpbot.retrieval.search import Searcher
 
     return Searcher.build(key.chunks)
@@ -283,10 +310,17 @@ def _static_version() -> str:
 
 
 def create_app(
-    desk: Desk, world: Callable[[], World], settings: WebSettings, notices: Notices, *,
-    slack: ASGIApp | None = None, search: Search | None = None, ready: Callable[[], str] | None = None,
-    gauges: Callable[[], Mapping[str, float]] | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> FastAPI:  # fmt: skip
+    desk: Desk,
+    world: Callable[[], World],
+    settings: WebSettings,
+    notices: Notices,
+    *,
+    slack: ASGIApp | None = None,
+    search: Search | None = None,
+    ready: Callable[[], str] | None = None,
+    gauges: Callable[[], Mapping[str, float]] | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> FastAPI:
     """The whole web edge as one ASGI app.
 
     `slack` answers everything under /slack/ and checks its own signatures. `search` finds articles (by words alone
@@ -306,9 +340,15 @@ def create_app(
         web.slow.close()
 
     app = FastAPI(
-        title="helpbot", version="1", summary="Answers from your articles, each with its source, and complete cases for people.",
-        docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan, redirect_slashes=False,
-    )  # fmt: skip
+        title="helpbot",
+        version="1",
+        summary="Answers from your articles, each with its source, and complete cases for people.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
     app.router.route_class = _StrictRoute
     app.state.live, app.state.web, app.state.metrics = live, web, metrics
     _handlers(app)
@@ -330,9 +370,14 @@ def _handlers(app: FastAPI) -> None:
     @app.exception_handler(ProblemError)
     async def _(request: Request, error: ProblemError) -> Response:
         return problem(
-            error.status, error.detail, request.scope.get("helpbot.request", ""), kind=error.kind,
-            retry_after=error.retry_after, errors=error.errors, allow=error.allow,
-        )  # fmt: skip
+            error.status,
+            error.detail,
+            request.scope.get("helpbot.request", ""),
+            kind=error.kind,
+            retry_after=error.retry_after,
+            errors=error.errors,
+            allow=error.allow,
+        )
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> Response:
@@ -467,9 +512,16 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
             raise CallError(Code.FORBIDDEN, "this conversation belongs to another user", "Start a new one")
         files = web.shelf.names(view.id, body.attachments) if body.attachments else ()
         inbound = Inbound(
-            key=key, channel=Channel.WIDGET, thread=view.id, person=person, text=body.text or "", choice=body.choice,
-            form=dict(body.form) if body.form is not None else None, context=body.context, attachments=files,
-        )  # fmt: skip
+            key=key,
+            channel=Channel.WIDGET,
+            thread=view.id,
+            person=person,
+            text=body.text or "",
+            choice=body.choice,
+            form={str(name): value for name, value in body.form.items()} if body.form is not None else None,
+            context=body.context,
+            attachments=files,
+        )
         began = time.perf_counter()
         receipt = await pool.run(desk.receive, inbound)
         if not receipt.replayed:
@@ -492,10 +544,11 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
         summary="Messages after a number",
     )
     async def messages(
-        request: Request, conversation_id: str,
+        request: Request,
+        conversation_id: str,
         after: Annotated[int, Query(ge=0, le=2**31 - 1, description="The last `seq` you have; 0: from the start.")] = 0,
         limit: Annotated[int, Query(ge=1, le=200)] = 200,
-    ) -> Response:  # fmt: skip
+    ) -> Response:
         """What was said after a number, oldest first. Ask again until fewer come than `limit`."""
         view = await web.authorised(request)
         found = await pool.run(desk.messages, view.id, after=after, limit=limit)
@@ -512,8 +565,20 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
         Route(base + "/{conversation_id}/stream", endpoint=stream, methods=["GET"], include_in_schema=False)
     )
 
-    @app.post(base + "/{conversation_id}/attachments", status_code=201, response_model=AttachmentOut, responses=_answers(408, 413, 415, 422), tags=tags, summary="Upload a screenshot",
-              openapi_extra={"requestBody": {"required": True, "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA.values()}}})  # fmt: skip
+    @app.post(
+        base + "/{conversation_id}/attachments",
+        status_code=201,
+        response_model=AttachmentOut,
+        responses=_answers(408, 413, 415, 422),
+        tags=tags,
+        summary="Upload a screenshot",
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA.values()},
+            }
+        },
+    )
     async def upload(
         request: Request,
         conversation_id: str,
@@ -522,7 +587,10 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
             str, Header(alias="File-Name", max_length=400, description="Percent-encoded UTF-8.")
         ] = "screenshot",
     ) -> Response:
-        """Upload a PNG, JPEG or WebP of at most 5 MB as the raw body, then name its id in a message. It is drawn anew."""
+        """Upload a PNG, JPEG or WebP of at most 5 MB as the raw body, then name its id in a message.
+
+        It is drawn anew.
+        """
         view = await web.authorised(request)
         wait = web.uploads.take(view.id)
         if wait:
@@ -694,9 +762,12 @@ def _page_routes(app: FastAPI, web: Web) -> None:  # noqa: C901 - a list of rout
         if data is None:
             raise HTTPException(404)
         headers = {
-            "Cache-Control": FOREVER if request.scope["query_string"] else CHANGELESS, "Vary": "Accept-Encoding",
-            "Cross-Origin-Resource-Policy": "cross-origin", "Access-Control-Allow-Origin": "*", "ETag": f'"{widget.fingerprint(name)}"',
-        }  # fmt: skip
+            "Cache-Control": FOREVER if request.scope["query_string"] else CHANGELESS,
+            "Vary": "Accept-Encoding",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+            "Access-Control-Allow-Origin": "*",
+            "ETag": f'"{widget.fingerprint(name)}"',
+        }
         if request.headers.get("if-none-match") == headers["ETag"]:
             return Response(status_code=304, headers=headers)
         accepted = {part.partition(";")[0].strip() for part in request.headers.get("accept-encoding", "").split(",")}
@@ -714,13 +785,21 @@ def _frame(web: Web, request: Request, site: str, lang: str, direction: str) -> 
         raise HTTPException(404)
     language = widget.language_of(lang, request.headers.get("accept-language", ""), known)
     html = widget.app_page(
-        known, language, direction, web.settings.texts, web.greeting(),
-        public_url=web.settings.public_url, attachments=web.shelf.open,
-    )  # fmt: skip
+        known,
+        language,
+        direction,
+        web.settings.texts,
+        web.greeting(),
+        public_url=web.settings.public_url,
+        attachments=web.shelf.open,
+    )
     headers = {
-        "Content-Security-Policy": widget.frame_policy(known), "Cache-Control": "no-cache", "Cross-Origin-Resource-Policy": "cross-origin",
-        "Referrer-Policy": "no-referrer", "Vary": "Accept-Language",
-    }  # fmt: skip
+        "Content-Security-Policy": widget.frame_policy(known),
+        "Cache-Control": "no-cache",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Referrer-Policy": "no-referrer",
+        "Vary": "Accept-Language",
+    }
     return Response(html, headers=headers, media_type="text/html; charset=utf-8")
 
 
@@ -793,9 +872,12 @@ def _document(app: FastAPI) -> dict[str, Any]:
     stream = "/api/v1/conversations/{conversation_id}/stream"
     document["paths"][stream] = {
         "get": {
-            "tags": ["conversations"], "summary": "Live messages", "operationId": "stream",
+            "tags": ["conversations"],
+            "summary": "Live messages",
+            "operationId": "stream",
             "description": (
-                "Server-sent events: `message` (the event's id is its `seq`) and `state`. Reconnect with `Last-Event-ID`, or `after`, "
+                "Server-sent events: `message` (the event's id is its `seq`) and `state`. Reconnect "
+                "with `Last-Event-ID`, or `after`, "
                 "set to the last id you have. Read it with fetch: the token goes into the header."
             ),
             "parameters": [
@@ -803,14 +885,19 @@ def _document(app: FastAPI) -> dict[str, Any]:
                 {"name": "Last-Event-ID", "in": "header", "required": False, "schema": {"type": "string"}},
                 {"name": "after", "in": "query", "required": False, "schema": {"type": "integer", "minimum": 0}},
             ],
-            "responses": {"200": {"description": "The stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}, **{str(code): RESPONSES[code] for code in (400, 404, 405, 429, 500, 503)}},
+            "responses": {
+                "200": {"description": "The stream.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+                **{str(code): RESPONSES[code] for code in (400, 404, 405, 429, 500, 503)},
+            },
         }
-    }  # fmt: skip
+    }
     for path, operations in document["paths"].items():
         for operation in operations.values():
             for code, answer in operation["responses"].items():
                 if code == "422" and "application/json" in answer.get("content", {}):
-                    operation["responses"][code] = RESPONSES[422]  # FastAPI writes its own shape here, which is never sent
+                    operation["responses"][code] = RESPONSES[
+                        422
+                    ]  # FastAPI writes its own shape here, which is never sent
             if "{conversation_id}" in path:
                 operation["security"] = [{"conversation": []}]
     app.openapi_schema = document

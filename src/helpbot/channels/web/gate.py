@@ -125,9 +125,14 @@ class Gate:
 
     async def _refuse(self, scope: Scope, receive: Receive, answer: Send, refused: ProblemError) -> None:
         response = problem(
-            refused.status, refused.detail, scope["helpbot.request"], kind=refused.kind,
-            retry_after=refused.retry_after, errors=refused.errors, allow=refused.allow,
-        )  # fmt: skip
+            refused.status,
+            refused.detail,
+            scope["helpbot.request"],
+            kind=refused.kind,
+            retry_after=refused.retry_after,
+            errors=refused.errors,
+            allow=refused.allow,
+        )
         if refused.status in {408, 413}:
             response.headers["Connection"] = "close"  # the rest of the body is not read
         await response(scope, receive, answer)
@@ -177,9 +182,12 @@ class Gate:
         key = headers.get(b"idempotency-key", b"").decode("latin-1")
         if not _KEY.fullmatch(key):
             raise ProblemError(
-                400, "Every write needs an Idempotency-Key of 1 to 255 visible ASCII characters. Use a new random one for each act, and the same one to repeat it.",
-                kind="idempotency-key", errors=[{"field": "Idempotency-Key", "problem": "it is missing, too long or not visible ASCII"}],
-            )  # fmt: skip
+                400,
+                "Every write needs an Idempotency-Key of 1 to 255 visible ASCII characters. "
+                "Use a new random one for each act, and the same one to repeat it.",
+                kind="idempotency-key",
+                errors=[{"field": "Idempotency-Key", "problem": "it is missing, too long or not visible ASCII"}],
+            )
 
     async def _body(self, headers: Mapping[bytes, bytes], receive: Receive, cap: int) -> bytes:
         declared = headers.get(b"content-length", b"")

@@ -31,7 +31,7 @@ class IdentityKey:
 
 
 def parse_keys(text: str, setting: str = "HELPBOT_IDENTITY_KEYS") -> tuple[tuple[IdentityKey, ...], tuple[Fault, ...]]:
-    """Keys from `kid:HS256:secret` and `kid:EdDSA:base64-of-the-32-byte-public-key`, parted by commas, and all faults."""
+    """Keys from `kid:HS256:secret` and `kid:EdDSA:base64-of-the-public-key`, parted by commas, and all faults."""
     keys: list[IdentityKey] = []
     faults: list[Fault] = []
     for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), 1):
@@ -82,9 +82,17 @@ def identify(token: str, keys: Sequence[IdentityKey], now: datetime, allowed: Se
         raise _no("the identity token names no key that is known here", "Set its kid to one of HELPBOT_IDENTITY_KEYS")
     try:
         claims = jwt.decode(
-            token, key.key, algorithms=[key.algorithm],
-            options={"require": ["exp", "sub"], "verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False},
-        )  # fmt: skip
+            token,
+            key.key,
+            algorithms=[key.algorithm],
+            options={
+                "require": ["exp", "sub"],
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+                "verify_aud": False,
+            },
+        )
     except jwt.MissingRequiredClaimError as missing:
         raise _no(f"the identity token has no {missing.claim}", "Give it sub and exp") from None
     except jwt.InvalidTokenError:
@@ -100,7 +108,7 @@ def identify(token: str, keys: Sequence[IdentityKey], now: datetime, allowed: Se
 
 
 def _check_times(claims: dict[str, Any], now: float) -> None:
-    times = {name: claims.get(name) for name in ("exp", "iat", "nbf") if name in claims}
+    times: dict[str, Any] = {name: claims[name] for name in ("exp", "iat", "nbf") if name in claims}
     for name, value in times.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e11:
             raise _no(f"the identity token's {name} is not a time", "Send seconds since 1970")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from helpbot.errors import CallError, Code
@@ -28,12 +29,9 @@ class Pool:
         if self._held >= self._most:
             raise CallError(Code.UNAVAILABLE, "all workers are busy", "Try again in a moment", retry_after=1)
         self._held += 1
-        call = (lambda: work(*args, **kwargs)) if kwargs else None
         try:
-            loop = asyncio.get_running_loop()
-            return await (
-                loop.run_in_executor(self._threads, call) if call else loop.run_in_executor(self._threads, work, *args)
-            )  # type: ignore[arg-type] # ParamSpec's args are positional here
+            call = partial(work, *args, **kwargs)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
         finally:
             self._held -= 1
 

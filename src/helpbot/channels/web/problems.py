@@ -127,18 +127,18 @@ def _documented(status: int, text: str) -> dict[str, object]:
 
 # What any call may be answered with; each route picks from it, so that the document names all of them.
 RESPONSES: Final[dict[int | str, dict[str, object]]] = {
-    400: _documented(400, "The request cannot be read: bad JSON, a missing or overlong `Idempotency-Key`, a token in the address."),
+    400: _documented(400, "It cannot be read: bad JSON, no usable `Idempotency-Key`, a token in the address."),
     401: _documented(401, "The `Helpbot-Identity` token was refused; `detail` says why."),
     403: _documented(403, "The conversation belongs to another user."),
     404: _documented(404, "There is no such conversation, or this token does not open it."),
     405: _documented(405, "The path does not take this method."),
     406: _documented(406, "Nothing that `Accept` names can be given."),
     408: _documented(408, "The body did not arrive in time."),
-    409: _documented(409, "The conversation is not in a state that allows this, or the same key is being worked on (then with `Retry-After`)."),
+    409: _documented(409, "Its state does not allow this, or the key is being worked on (then with `Retry-After`)."),
     413: _documented(413, "The body is larger than what is read."),
     415: _documented(415, "The content type is not taken here."),
     422: _documented(422, "The JSON is well formed but says something that cannot be used; `errors` names the fields."),
-    429: _documented(429, "Too many requests from this address, visitor or conversation; `Retry-After` says when to come back."),
+    429: _documented(429, "Too many from this address or conversation; `Retry-After` says when to come back."),
     500: _documented(500, "A fault of this program."),
     503: _documented(503, "Storage or workers are busy; `Retry-After` says when to come back."),
 }  # fmt: skip

@@ -14,9 +14,21 @@ from helpbot.desk.records import ConversationView, Message
 from helpbot.messages import CaseCard, Citation, Code, Form, Points, Reply, Steps, Text
 
 __all__ = [
-    "Answer", "AttachmentOut", "ConversationOut", "Found", "MessageIn", "MessageOut", "RatingIn", "ReplyOut", "SearchOut",
-    "StartIn", "StartedOut", "conversation_out", "message_out", "reply_out",
-]  # fmt: skip
+    "Answer",
+    "AttachmentOut",
+    "ConversationOut",
+    "Found",
+    "MessageIn",
+    "MessageOut",
+    "RatingIn",
+    "ReplyOut",
+    "SearchOut",
+    "StartIn",
+    "StartedOut",
+    "conversation_out",
+    "message_out",
+    "reply_out",
+]
 
 LONGEST_TEXT: Final = 10_000  # characters of one message
 _EMAIL = re.compile(
@@ -56,13 +68,25 @@ class MessageIn(Strict):
     choice: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)] | None = None
     form: (
         dict[
-            Literal["product_name", "error_message", "psa", "note", "email", "urgency"],
+            Literal[
+                "product_name",
+                "error_message",
+                "no_product_name",
+                "no_error_message",
+                "psa",
+                "note",
+                "email",
+                "urgency",
+            ],
             Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TEXT)],
         ]
         | None
     ) = Field(
         default=None,
-        description="Fields of the case: product_name, error_message, and freely psa, note, email, urgency.",
+        description=(
+            "product_name and error_message, or no_product_name and no_error_message with the user's words where "
+            "there is none; and freely psa, note, email, urgency."
+        ),
     )
     attachments: Annotated[
         list[Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z0-9]{20,40}$")]], Field(max_length=5)
@@ -230,9 +254,12 @@ def article_url(article: str, anchor: str = "") -> str:
 
 def _citation(cited: Citation) -> dict[str, str]:
     return {
-        "article": cited.article, "title": cited.title, "section": cited.section, "anchor": cited.anchor,
+        "article": cited.article,
+        "title": cited.title,
+        "section": cited.section,
+        "anchor": cited.anchor,
         "url": article_url(cited.article, cited.anchor),
-    }  # fmt: skip
+    }
 
 
 def _part(part: object) -> dict[str, Any]:
@@ -258,9 +285,12 @@ def _part(part: object) -> dict[str, Any]:
             }
         case CaseCard():
             return {
-                "type": "case", "number": part.number, "state": part.state,
-                "product_name": part.product_name, "error_message": part.error_message,
-            }  # fmt: skip
+                "type": "case",
+                "number": part.number,
+                "state": part.state,
+                "product_name": part.product_name,
+                "error_message": part.error_message,
+            }
     raise TypeError(f"no way to draw {type(part).__name__}")
 
 
@@ -305,13 +335,16 @@ def conversation_out(view: ConversationView) -> dict[str, Any]:
         "verified": view.person.verified,
         "cases": [
             {
-                "number": case.number, "state": case.state.value, "owner": case.owner,
-                "product_name": case.product_name, "error_message": case.error_message,
+                "number": case.number,
+                "state": case.state.value,
+                "owner": case.owner,
+                "product_name": case.product_name,
+                "error_message": case.error_message,
             }
             for case in view.cases
         ],
         "last_seq": view.last_seq,
-    }  # fmt: skip
+    }
 
 
 def rfc3339(at: datetime) -> str:

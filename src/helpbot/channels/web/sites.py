@@ -180,16 +180,20 @@ def read_texts(folder: Path) -> tuple[dict[str, dict[str, str]], list[Fault]]:
         texts[language] = found
     english = texts.get("en", {})
     for language, found in texts.items():
-        path = (folder / f"{language}.json").as_posix()
-        for name in english.keys() - found.keys():
-            faults.append(Fault(path, 0, f"the text `{name}` is missing", "Translate it from en.json"))
-        for name in found.keys() - english.keys():
-            faults.append(Fault(path, 0, f"the text `{name}` is not known", "Remove it, or add it to en.json"))
+        file = (folder / f"{language}.json").as_posix()
+        faults += [
+            Fault(file, 0, f"the text `{name}` is missing", "Translate it from en.json")
+            for name in english.keys() - found.keys()
+        ]
+        faults += [
+            Fault(file, 0, f"the text `{name}` is not known", "Remove it, or add it to en.json")
+            for name in found.keys() - english.keys()
+        ]
         for name, text in found.items():
             if not isinstance(text, str) or _holes(text) != _holes(str(english.get(name, text))):
                 faults.append(
                     Fault(
-                        path,
+                        file,
                         0,
                         f"`{name}` has other {{places}} than in en.json",
                         "Keep the words in braces as they are",

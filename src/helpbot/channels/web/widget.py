@@ -96,6 +96,7 @@ def app_page(
         f'<!doctype html><html lang="{language}" dir="{direction}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1,interactive-widget=resizes-content">'
         f'<meta name="robots" content="noindex"><title>{escape(site.name)}</title>'
-        f'<link rel="stylesheet" href="app.css?{fingerprint("app.css")}"><script defer src="app.js?{fingerprint("app.js")}"></script>'
+        f'<link rel="stylesheet" href="app.css?{fingerprint("app.css")}">'
+        f'<script defer src="app.js?{fingerprint("app.js")}"></script>'
         f'</head><body data-config="{packed}"></body></html>'
     )
