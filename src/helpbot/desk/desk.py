@@ -108,6 +108,7 @@ class Desk:
             codec = dialogue_codec
         self._store, self._world, self._settings = store, world, settings or DeskSettings()
         self._clock, self._ids, self._step, self._codec, self._greeting = clock, ids, step, codec, greeting
+        self._programs = self._settings.routing.taking(Kind.MESSAGE_CREATED, "webhook")  # told of every message
         # The last state of conversations as this node wrote them: a guess that saves a read. A turn prepared from
         # it is written only if the stored version is still the same, so another node's turn is never overlooked.
         self._recent: dict[str, tuple[ConversationRecord, Conversation]] = {}
@@ -860,7 +861,7 @@ class _Turn:
             encoded = _to_json(self.desk._codec.reply_to_json(reply))
         self.posts.append((message, encoded))
         if visibility is Visibility.PUBLIC:
-            for route in self.desk._settings.routing.taking(Kind.MESSAGE_CREATED, "webhook"):
+            for route in self.desk._programs:
                 self._deliver(Kind.MESSAGE_CREATED, route, message=message)
         return message
 
@@ -1011,6 +1012,8 @@ def _check_map(name: str, values: Mapping[str, str], limit: int = 10_000) -> Non
 
 def _check_text(name: str, text: str, limit: int) -> None:
     """Refuse what no database keeps: NUL and lone surrogates; and what is longer than it may be."""
+    if not text:
+        return
     if not isinstance(text, str):
         raise CallError(Code.INVALID, f"{name} is not text", "Send a string")
     if len(text) > limit:

@@ -81,10 +81,10 @@ def unavailable(problem: str, after: float = 5.0) -> CallError:
 class Fragments:
     """A turn as the JSON that is written of it: what `Bulk` reads, one row of text a table."""
 
-    __slots__ = ("conversation", "deliveries", "posts", "seen", "turn")
+    __slots__ = ("conversation", "deliveries", "posts", "turn")
 
-    def __init__(self, conversation: str, turn: str, seen: str, posts: str, deliveries: str) -> None:
-        self.conversation, self.turn, self.seen = conversation, turn, seen
+    def __init__(self, conversation: str, turn: str, posts: str, deliveries: str) -> None:
+        self.conversation, self.turn = conversation, turn
         self.posts, self.deliveries = posts, deliveries  # rows joined by commas; empty for none
 
 
@@ -95,7 +95,7 @@ def write_fragments(cursor: Cursor, bulk: Bulk, turns: Sequence[Fragments]) -> s
     if len(saved) < len(turns):
         turns = [turn for turn in turns if turn.conversation in saved]
     if turns:
-        cursor.execute(bulk.enter, {"rows": _array(turn.seen for turn in turns)})
+        cursor.execute(bulk.enter, {"rows": _array(turn.turn for turn in turns)})
         posts = [turn.posts for turn in turns if turn.posts]
         if posts:
             cursor.execute(bulk.post, {"rows": _array(posts)})

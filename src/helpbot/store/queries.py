@@ -610,8 +610,21 @@ TURN = (
     ("due_at", "bigint"),
     ("scope", "text"),
     ("key", "text"),
+    ("digest", "text"),
+    ("first_seq", "bigint"),
+    ("last_seq_seen", "bigint"),
+    ("at", "bigint"),
 )
-SEEN = tuple((c.name, "text" if isinstance(c.type, Text) else "bigint") for c in s.seen.columns)
+# Where a turn's row has the columns of its key.
+SEEN = (
+    ("scope", "text", 11),
+    ("key", "text", 12),
+    ("digest", "text", 13),
+    ("conversation", "text", 0),
+    ("first_seq", "bigint", 14),
+    ("last_seq", "bigint", 15),
+    ("at", "bigint", 16),
+)
 POSTED = tuple((c.name, "text" if isinstance(c.type, Text) else "bigint") for c in s.messages.columns)
 ENQUEUED = tuple(
     (c.name, "text" if isinstance(c.type, Text) else "bigint")
@@ -626,22 +639,23 @@ class Bulk:  # every name in these statements is one of ours; what users say com
     def __init__(self, *, postgres: bool) -> None:
         self._postgres = postgres
         self.save = self._save()
-        self.enter = self._insert("seen", SEEN)
+        self.enter = self._insert("seen", SEEN)  # from the same rows as `save`
         self.post = self._insert("messages", POSTED)
         self.enqueue = self._insert("deliveries", ENQUEUED)
 
-    def _rows(self, columns: tuple[tuple[str, str], ...]) -> str:
+    def _rows(self, columns: tuple[tuple[str, str] | tuple[str, str, int], ...]) -> str:
+        places = [(column[0], column[1], column[2] if len(column) == 3 else n) for n, column in enumerate(columns)]
         if self._postgres:
-            picks = [f"(value->>{n})::{kind} AS {name}" for n, (name, kind) in enumerate(columns)]
+            picks = [f"(value->>{n})::{kind} AS {name}" for name, kind, n in places]
             source = "jsonb_array_elements(%(rows)s::jsonb) WITH ORDINALITY AS r(value, n)"
         else:
-            picks = [f"json_extract(value, '$[{n}]') AS {name}" for n, (name, _) in enumerate(columns)]
+            picks = [f"json_extract(value, '$[{n}]') AS {name}" for name, _, n in places]
             source = "json_each(:rows)"
         return " ".join(("SELECT", ", ".join(picks), "FROM", source))
 
-    def _insert(self, table: str, columns: tuple[tuple[str, str], ...]) -> str:
+    def _insert(self, table: str, columns: tuple[tuple[str, str] | tuple[str, str, int], ...]) -> str:
         """Rows of a table, in the order given: a delivery's position counts on it."""
-        names = ", ".join(name for name, _ in columns)
+        names = ", ".join(column[0] for column in columns)
         order = "ORDER BY n" if self._postgres else ""
         return " ".join(("INSERT INTO", table, "(", names, ")", self._rows(columns), order))
 
@@ -651,7 +665,7 @@ class Bulk:  # every name in these statements is one of ours; what users say com
         new = "NOT EXISTS (SELECT 1 FROM seen WHERE seen.scope = turn.scope AND seen.key = turn.key)"
         unmoved = "conversations.id = turn.id AND conversations.version = turn.expected AND"
         if not self._postgres:
-            turns = f"({self._rows(TURN)}) AS turn"
+            turns = f"({self._rows(TURN[:13])}) AS turn"
             return " ".join(
                 ("UPDATE conversations SET", values, "FROM", turns, "WHERE", unmoved, new, "RETURNING conversations.id")
             )
@@ -664,7 +678,7 @@ class Bulk:  # every name in these statements is one of ours; what users say com
         )
         return " ".join(
             (
-                f"WITH turn AS MATERIALIZED ({self._rows(TURN)}), free AS ({' '.join(free)})",
+                f"WITH turn AS MATERIALIZED ({self._rows(TURN[:13])}), free AS ({' '.join(free)})",
                 "UPDATE conversations SET",
                 values,
                 "FROM turn WHERE",

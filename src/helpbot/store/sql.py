@@ -176,20 +176,18 @@ class SqlStore:
 
     def write_turn(self, turn: PlainTurn) -> bool:
         """Write a turn if its key is new and nobody moved its conversation; see `desk.ports.Store`."""
-        record, sight, at = turn.record, turn.sight, micros(turn.at)
+        record, sight = turn.record, turn.sight
         row = (
             record.id, turn.expected, record.version, record.phase.value, record.owner.value, record.agent,
             record.email, record.state, record.last_seq, micros(record.touched_at),
-            micros(record.due_at) if record.due_at else None, sight.scope, sight.key,
-        )  # fmt: skip
-        seen = (
-            sight.scope, sight.key, sight.digest, sight.conversation, sight.first_seq, sight.last_seq, at,
+            micros(record.due_at) if record.due_at else None, sight.scope, sight.key, sight.digest,
+            sight.first_seq, sight.last_seq, micros(turn.at),
         )  # fmt: skip
         posts = [tuple(_post(message, reply).values()) for message, reply in turn.posts]
-        deliveries = [tuple(_enqueue(delivery).values()) for delivery in turn.deliveries]
-        return self.engine.write_turn(
-            Fragments(record.id, _dump(row), _dump(seen), _dump(posts)[1:-1], _dump(deliveries)[1:-1])
-        )
+        deliveries = ""
+        if turn.deliveries:
+            deliveries = _dump([tuple(_enqueue(delivery).values()) for delivery in turn.deliveries])[1:-1]
+        return self.engine.write_turn(Fragments(record.id, _dump(row), _dump(posts)[1:-1], deliveries))
 
     def ready(self) -> str:
         """Why the database cannot be written now; empty when it can. Writes one row, as long as a turn, to know."""
