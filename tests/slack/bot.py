@@ -1,6 +1,7 @@
 """The bot under test, whole: desk, store, courier, Slack service, its gate behind a real web server; and the driver
 that plays Slack's part towards it: events, buttons, forms, each signed."""
 
+# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import asyncio
@@ -66,6 +67,44 @@ def settings_for(slack: StandIn, **changes: Any) -> SlackSettings:
     return replace(base, **changes)
 
 
+class Door:
+    """One web server for every bot of a test run, each behind a path of its own."""
+
+    def __init__(self) -> None:
+        self._gates: dict[str, Any] = {}
+        self._ids = itertools.count(1)
+        self.port = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._gates[scope["path"].split("/")[1]](scope, receive, send)
+
+    def open(self, gate: Any) -> str:
+        """Let requests in to this gate; where it is now."""
+        if not self.port:
+            self._start()
+        name = str(next(self._ids))
+        self._gates[name] = gate
+        return f"http://127.0.0.1:{self.port}/{name}/slack"
+
+    def shut(self, url: str) -> None:
+        self._gates.pop(url.split("/")[3], None)
+
+    def _start(self) -> None:
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.port = listening.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(self, log_level="critical", lifespan="off"))
+
+        def serve() -> None:
+            asyncio.new_event_loop().run_until_complete(server.serve(sockets=[listening]))
+
+        threading.Thread(target=serve, daemon=True).start()
+        while not server.started:
+            time.sleep(0.005)
+
+
+DOOR = Door()
+
+
 class Bot:
     """`tell` and its like play Slack; `settle` lets everything be worked off that is due."""
 
@@ -109,33 +148,21 @@ class Bot:
             web=lambda case: f"https://bot.example.com/desk/{case.number}",
         )
         self.courier = Courier(self.store, [self.service.sender], self.desk_settings, self.clock)
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/slack"
-        config = uvicorn.Config(self.service.gate, log_level="critical", lifespan="off")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.005)
+        self.url = DOOR.open(self.service.gate)
         self.http = httpx.Client(base_url=self.url, timeout=20)
         self._ids = itertools.count(1)
 
-    def _serve(self) -> None:
-        loop = asyncio.new_event_loop()
-        loop.run_until_complete(self._server.serve(sockets=[self._socket]))
-        loop.close()
-
     def close(self) -> None:
         self.http.close()
-        self._server.should_exit = True
-        self._thread.join(timeout=5)
-        self._socket.close()
+        DOOR.shut(self.url)
         self.service.stop(patience=2)
         self.store.close()
 
     # ── Slack's part ──
 
-    def signed(self, body: bytes | str, kind: str = "application/json", *, at: int | None = None, **headers: str) -> httpx.Response:
+    def signed(
+        self, body: bytes | str, kind: str = "application/json", *, at: int | None = None, **headers: str
+    ) -> httpx.Response:
         raw = body.encode() if isinstance(body, str) else body
         stamp = str(int(self.clock().timestamp()) if at is None else at)
         mac = hmac.new(SECRET.encode(), f"v0:{stamp}:".encode() + raw, hashlib.sha256).hexdigest()
@@ -147,7 +174,9 @@ class Bot:
         }
         return self.http.post("/events", content=raw, headers=sent)
 
-    def event(self, event: dict[str, Any], *, team: str = TEAM, event_id: str = "", own: bool = True, **headers: str) -> httpx.Response:
+    def event(
+        self, event: dict[str, Any], *, team: str = TEAM, event_id: str = "", own: bool = True, **headers: str
+    ) -> httpx.Response:
         body = {
             "token": "old",
             "team_id": team,
@@ -159,10 +188,11 @@ class Bot:
         }
         if own:
             body["authorizations"] = [{"team_id": team, "user_id": BOT, "is_bot": True, "enterprise_id": None}]
-        answer = self.signed(json.dumps(body), **headers)
-        return answer
+        return self.signed(json.dumps(body), **headers)
 
-    def say(self, text: str, *, user: str = "U0ANN", channel: str = "C0HELP", thread: str = "", ts: str = "", **more: Any) -> str:
+    def say(
+        self, text: str, *, user: str = "U0ANN", channel: str = "C0HELP", thread: str = "", ts: str = "", **more: Any
+    ) -> str:
         """Somebody writes a message; its ts."""
         ts = ts or self.slack.next_ts()
         event = {
@@ -174,7 +204,9 @@ class Bot:
         assert answer.status_code == 200, answer.text
         return ts
 
-    def mention(self, text: str, *, user: str = "U0ANN", channel: str = "C0HELP", thread: str = "", both: bool = True) -> str:
+    def mention(
+        self, text: str, *, user: str = "U0ANN", channel: str = "C0HELP", thread: str = "", both: bool = True
+    ) -> str:
         """Somebody mentions the bot: Slack tells it twice."""
         ts = self.slack.next_ts()
         words = f"<@{BOT}> {text}"
@@ -239,7 +271,9 @@ class Bot:
         }  # fmt: skip
         return self.form(payload)
 
-    def submit(self, view: dict[str, Any], values: dict[str, Any], *, user: str = "U0ANN", user_team: str = TEAM) -> httpx.Response:
+    def submit(
+        self, view: dict[str, Any], values: dict[str, Any], *, user: str = "U0ANN", user_team: str = TEAM
+    ) -> httpx.Response:
         """Submit a window; a value is text, or ("option", id)."""
         state: dict[str, Any] = {}
         for block in view["blocks"]:
@@ -281,9 +315,7 @@ class Bot:
         started = self.desk.start(Channel.WIDGET, person)
         id_ = started.conversation.id
         for n, text in enumerate(texts):
-            self.desk.receive(
-                Inbound(key=f"w-{id_}-{n}", channel=Channel.WIDGET, thread=id_, person=person, text=text)
-            )
+            self.desk.receive(Inbound(key=f"w-{id_}-{n}", channel=Channel.WIDGET, thread=id_, person=person, text=text))
         return id_
 
     def root(self, n: int = -1) -> dict[str, Any]:
@@ -304,7 +336,11 @@ def find_button(message: dict[str, Any], label: str) -> dict[str, Any]:
                 return element
             for half in ("positive_button", "negative_button"):
                 if isinstance(element, dict) and element.get(half, {}).get("text", {}).get("text") == label:
-                    return {"type": "feedback_buttons", "action_id": element["action_id"], "value": element[half]["value"]}
+                    return {
+                        "type": "feedback_buttons",
+                        "action_id": element["action_id"],
+                        "value": element[half]["value"],
+                    }
     raise AssertionError(f"no button {label!r} in {labels(message)}")
 
 

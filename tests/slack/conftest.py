@@ -4,24 +4,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from store.fixtures import postgres, postgres_url, sqlite_template, sqlite_url, url
 
+from store.fixtures import postgres, postgres_url, sqlite_template, sqlite_url, url
 from tests.slack.bot import Bot
 from tests.slack.standin import StandIn
 
 __all__ = ["postgres", "postgres_url", "sqlite_template", "sqlite_url", "url"]
 
 
-@pytest.fixture
-def slack() -> Iterator[StandIn]:
+@pytest.fixture(scope="session")
+def _standin() -> Iterator[StandIn]:
     standin = StandIn()
     yield standin
     standin.close()
-    assert standin.faults == []
 
 
 @pytest.fixture
-def bot(slack: StandIn, tmp_path: Path) -> Iterator[Bot]:
-    bot = Bot(slack, tmp_path)
+def slack(_standin: StandIn) -> Iterator[StandIn]:
+    _standin.reset()
+    yield _standin
+    assert _standin.faults == []
+
+
+@pytest.fixture
+def bot(slack: StandIn, tmp_path: Path, sqlite_url: str) -> Iterator[Bot]:
+    bot = Bot(slack, tmp_path, url=sqlite_url)
     yield bot
     bot.close()

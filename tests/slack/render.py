@@ -1,6 +1,7 @@
 """Draws Slack messages and windows roughly as Slack does, so that they can be looked at. `python -m tests.slack.render`
 writes docs/screenshots/slack-*.png with Chromium; a test only checks that every block there is has a drawing."""
 
+# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import html
@@ -20,24 +21,7 @@ EMOJI = {
         ("warning", "#e0a500", "▲"), ("outbox_tray", "#616061", "⇧"), ("paperclip", "#616061", "§"),
     )
 }  # fmt: skip
-STYLE = """
-body{font:15px/1.46 Lato,'DejaVu Sans',Arial,sans-serif;color:#1d1c1d;margin:0;background:#fff}
-.msg{display:flex;gap:8px;padding:16px 20px;width:680px}.av{width:36px;height:36px;border-radius:6px;background:#1f3a5f;color:#fff;
-text-align:center;line-height:36px;font-weight:700;flex:none}.who{font-weight:900}.app{background:#e8e8e8;border-radius:2px;font-size:10px;
-padding:1px 4px;color:#616061;font-weight:700}.t{color:#616061;font-size:12px}.b{margin:6px 0}h1{font-size:18px;margin:8px 0;font-weight:900}
-pre{background:#f8f8f8;border:1px solid #ddd;border-radius:4px;padding:8px;font:12px/1.5 'DejaVu Sans Mono',monospace;white-space:pre-wrap;margin:4px 0;
-max-height:320px;overflow:hidden}code{background:#f8f8f8;border:1px solid #ddd;border-radius:3px;color:#c01343;padding:1px 3px;font:12px 'DejaVu Sans Mono'}
-blockquote{border-left:4px solid #ddd;margin:4px 0;padding-left:10px}.ctx{color:#616061;font-size:13px}.ctx div{margin:2px 0}
-.fields{display:grid;grid-template-columns:1fr 1fr;gap:8px 16px;white-space:pre-wrap}.btn{display:inline-block;border:1px solid #bbb;border-radius:4px;
-padding:4px 12px;font-weight:700;font-size:14px;margin:2px 6px 2px 0;background:#fff}.primary{background:#007a5a;color:#fff;border-color:#007a5a}
-.danger{color:#e01e5a;border-color:#e01e5a}ol,ul{margin:4px 0;padding-left:28px}a{color:#1264a3;text-decoration:none}hr{border:0;border-top:1px solid #ddd}
-.modal{width:520px;border:1px solid #bbb;border-radius:8px;margin:16px;box-shadow:0 4px 12px #0003}.mh{padding:14px 20px;font-weight:900;font-size:20px;
-border-bottom:1px solid #ddd}.mb{padding:12px 20px}.mf{padding:12px 20px;border-top:1px solid #ddd;text-align:right}.lab{font-weight:700;margin-top:10px}
-.opt{color:#616061;font-weight:400}.in{border:1px solid #bbb;border-radius:4px;padding:6px 10px;min-height:20px;color:#616061;white-space:pre-wrap;max-height:180px;overflow:hidden}
-.in.v{color:#1d1c1d}.long{min-height:64px}.hint{color:#616061;font-size:13px}.sel{border:1px solid #bbb;border-radius:4px;padding:4px 10px;display:inline-block;font-size:14px}
-.fb{display:inline-block;color:#616061;border:1px solid #ddd;border-radius:12px;padding:0 8px;margin-right:6px}.home{width:640px;padding:12px 20px}
-.row{display:flex;justify-content:space-between;align-items:center}
-"""
+STYLE = (Path(__file__).parent / "render.css").read_text(encoding="utf-8")
 
 
 def _emoji(text: str) -> str:
@@ -171,7 +155,9 @@ def main(folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--disable-quic"])
+        browser = p.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
         tab = browser.new_page(viewport={"width": 740, "height": 400})
         for name, sample in samples().items():
             tab.set_content(page(sample))

@@ -1,6 +1,7 @@
 """What Slack refuses, written down a second time, apart from the code under test: shapes from Slack's own typings,
 bounds from its reference. `problems` gives every reason."""
 
+# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import json
@@ -72,7 +73,11 @@ def view_problems(view: dict[str, Any]) -> list[str]:
     blocks = view.get("blocks") or []
     if any(block.get("type") == "input" for block in blocks) and kind == "modal" and not view.get("submit"):
         found.append("a modal with inputs needs submit")
-    return found + block_problems(blocks, most=100, total=False) + list(_bounds({k: v for k, v in view.items() if k != "blocks"}))
+    return (
+        found
+        + block_problems(blocks, most=100, total=False)
+        + list(_bounds({k: v for k, v in view.items() if k != "blocks"}))
+    )
 
 
 def _deepest(error: Any) -> str:
@@ -89,7 +94,7 @@ def _length(value: Any) -> int:
     return len(value.get("text", "")) if isinstance(value, dict) else len(value)
 
 
-def _bounds(node: Any) -> Any:
+def _bounds(node: Any) -> Any:  # noqa: C901 - one bound after the other
     if isinstance(node, list):
         for part in node:
             yield from _bounds(part)

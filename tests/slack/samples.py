@@ -1,5 +1,6 @@
 """One of each message and window that Slack is ever sent, with ordinary contents."""
 
+# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 from dataclasses import replace
@@ -33,7 +34,9 @@ AT = datetime(2026, 3, 2, 9, 14, tzinfo=UTC)
 ERROR = "catalogItem object is invalid. 80 is an inactive category"
 SETTINGS = SlackSettings(public_url="https://bot.example.com")
 SOURCES = (
-    Citation(article="psa-sync-issues", title="PSA Sync Issues", section="Inactive category mapping", anchor="inactive"),
+    Citation(
+        article="psa-sync-issues", title="PSA Sync Issues", section="Inactive category mapping", anchor="inactive"
+    ),
     Citation(article="troubleshooting", title="Troubleshooting", section="Before you contact support", anchor="before"),
 )
 DONE = (
@@ -116,7 +119,11 @@ OPENED = Reply(
         CaseCard(number="HB-1042", state="open", product_name="FortiGate 60F", error_message=ERROR),
     ),
 )
-AGENT = Reply(outcome=Outcome.ESCALATE, text="Please open the category page.", parts=(Text(text="Please open the category page and tell me what you see."),))
+AGENT = Reply(
+    outcome=Outcome.ESCALATE,
+    text="Please open the category page.",
+    parts=(Text(text="Please open the category page and tell me what you see."),),
+)
 
 CASE = Case(
     id="01hxcase",
@@ -153,7 +160,9 @@ RESOLVED = replace(
     resolved_at=AT + timedelta(hours=1),
     history=(*CLAIMED.history, HistoryEntry(at=AT + timedelta(hours=1), by="Sam Agent", what="Resolved: Fixed")),
 )
-LONG = replace(CASE, error_message="\n".join(f"{ERROR} (line {n})" for n in range(1, 200)), channel=Channel.SLACK, context={})
+LONG = replace(
+    CASE, error_message="\n".join(f"{ERROR} (line {n})" for n in range(1, 200)), channel=Channel.SLACK, context={}
+)
 
 
 def titles(name: str) -> str:
@@ -175,7 +184,11 @@ def _now(**values: Any) -> Conversation:
 def samples() -> dict[str, dict[str, Any]]:
     """Every message (text, blocks) and window (type modal or home) by name."""
     answered = _reply(ANSWER)
-    root = {"titles": titles, "source": "https://home.slack.com/archives/C0HELP/p17", "web": "https://bot.example.com/desk/HB-1042"}
+    root = {
+        "titles": titles,
+        "source": "https://home.slack.com/archives/C0HELP/p17",
+        "web": "https://bot.example.com/desk/HB-1042",
+    }
     prompts = (
         Prompt(title="A quote does not sync", message="my quote does not sync to ConnectWise"),
         Prompt(title="A price is missing", message="a product has no price"),

@@ -5,6 +5,7 @@ It checks everything that is sent to it as strictly as is known of Slack, or mor
 to be empty. Its answers can be made to fail, to be slow or to get lost.
 """
 
+# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import asyncio
@@ -77,8 +78,31 @@ class Trouble:
 
 
 class StandIn:
-    def __init__(self, scopes: set[str] | None = None) -> None:
-        self.scopes = scopes
+    def __init__(self) -> None:
+        self.reset()
+        self._server: uvicorn.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        app = Starlette(
+            routes=[
+                Route("/api/{method}", self._api, methods=["GET", "POST"]),
+                Route("/respond/{name}", self._respond, methods=["POST"]),
+                Route("/upload/{name}", self._upload, methods=["POST"]),
+                Route("/files/{name}", self._file, methods=["GET"]),
+                WebSocketRoute("/link", self._link),
+            ]
+        )
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="websockets-sansio")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.005)
+
+    def reset(self) -> None:
+        """As new: nothing was said, nothing is broken."""
+        self.scopes: set[str] | None = None
         self.tokens = {"xoxb-home": "T01"}
         self.app_token = "xapp-1-home"
         self.calls: list[Call] = []
@@ -117,25 +141,6 @@ class StandIn:
         self._ts = itertools.count(1)
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
-        self._server: uvicorn.Server | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        app = Starlette(
-            routes=[
-                Route("/api/{method}", self._api, methods=["GET", "POST"]),
-                Route("/respond/{name}", self._respond, methods=["POST"]),
-                Route("/upload/{name}", self._upload, methods=["POST"]),
-                Route("/files/{name}", self._file, methods=["GET"]),
-                WebSocketRoute("/link", self._link),
-            ]
-        )
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="websockets-sansio")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.005)
 
     def _serve(self) -> None:
         assert self._server is not None
@@ -148,7 +153,7 @@ class StandIn:
         assert self._server is not None
         self._server.should_exit = True
         self._server.force_exit = True
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=0.5)
         self._socket.close()
 
     @property
@@ -201,7 +206,9 @@ class StandIn:
         if trouble is not None and not trouble.lose:
             if trouble.body:
                 return PlainTextResponse(trouble.body, status_code=trouble.status, headers=trouble.headers)
-            return JSONResponse({"ok": False, "error": trouble.error}, status_code=trouble.status, headers=trouble.headers)
+            return JSONResponse(
+                {"ok": False, "error": trouble.error}, status_code=trouble.status, headers=trouble.headers
+            )
         if method in NO_JSON and kind == "application/json":
             self.faults.append(f"{method} takes no JSON")
         answer, headers, status = self._do(method, args, token)
@@ -222,7 +229,11 @@ class StandIn:
             return {"ok": False, "error": error}, headers, status
 
         if method == "apps.connections.open":
-            return ({"ok": True, "url": f"ws://127.0.0.1:{self.port}/link"}, {}, 200) if token == self.app_token else no("invalid_auth")
+            return (
+                ({"ok": True, "url": f"ws://127.0.0.1:{self.port}/link"}, {}, 200)
+                if token == self.app_token
+                else no("invalid_auth")
+            )
         if method == "oauth.v2.access":
             if args.get("code") != "good":
                 return no("invalid_code")
@@ -247,7 +258,7 @@ class StandIn:
         if self.scopes is not None and needed and needed not in self.scopes:
             return no("missing_scope")
         with self._lock:
-            handler = getattr(self, "_do_" + method.replace(".", "_"))
+            handler = getattr(self, "_do_" + method.replace(".", "_").lower())
             return handler(args, self.tokens[token], no)
 
     def _post_check(self, args: dict[str, Any]) -> list[str]:
@@ -284,7 +295,7 @@ class StandIn:
         self._buckets[channel] = (level - 1, now)
         return None
 
-    def _do_chat_postMessage(self, args: dict[str, Any], team: str, no: Any) -> Any:
+    def _do_chat_postmessage(self, args: dict[str, Any], team: str, no: Any) -> Any:
         channel = args["channel"]
         wrong = self._where(channel, no) or self._too_fast(channel, no)
         if wrong:
@@ -293,10 +304,6 @@ class StandIn:
         if problems:
             self.faults += problems
             return no("invalid_blocks")
-        if args.get("thread_ts") and not any(m["ts"] == args["thread_ts"] for m in self.messages[channel]):
-            # a thread of people's own messages, which the stand-in did not see, has any root
-            if not self.channels.get(channel, {}).get("foreign_threads", True):
-                return no("thread_not_found")
         ts = self.next_ts()
         message = {"ts": ts, "bot_id": "B01", "text": args.get("text", ""), "blocks": args.get("blocks") or []}
         for name in ("thread_ts", "metadata"):
@@ -305,7 +312,7 @@ class StandIn:
         self.messages[channel].append(message)
         return {"ok": True, "channel": channel, "ts": ts, "message": message}, {}, 200
 
-    def _do_chat_postEphemeral(self, args: dict[str, Any], team: str, no: Any) -> Any:
+    def _do_chat_postephemeral(self, args: dict[str, Any], team: str, no: Any) -> Any:
         wrong = self._where(args["channel"], no)
         if wrong:
             return wrong
@@ -331,7 +338,7 @@ class StandIn:
         self.messages[args["channel"]] = [m for m in self.messages[args["channel"]] if m["ts"] != args["ts"]]
         return {"ok": True}, {}, 200
 
-    def _do_chat_getPermalink(self, args: dict[str, Any], team: str, no: Any) -> Any:
+    def _do_chat_getpermalink(self, args: dict[str, Any], team: str, no: Any) -> Any:
         link = f"https://home.slack.com/archives/{args['channel']}/p{args['message_ts'].replace('.', '')}"
         return {"ok": True, "permalink": link}, {}, 200
 
@@ -407,23 +414,27 @@ class StandIn:
         return {"ok": True, "view": args["view"]}, {}, 200
 
     def _do_auth_test(self, args: dict[str, Any], team: str, no: Any) -> Any:
-        return {"ok": True, "team_id": team, "user_id": "U0BOT", "bot_id": "B01", "url": "https://home.slack.com/"}, {}, 200
+        return (
+            {"ok": True, "team_id": team, "user_id": "U0BOT", "bot_id": "B01", "url": "https://home.slack.com/"},
+            {},
+            200,
+        )
 
-    def _do_assistant_threads_setStatus(self, args: dict[str, Any], team: str, no: Any) -> Any:
+    def _do_assistant_threads_setstatus(self, args: dict[str, Any], team: str, no: Any) -> Any:
         if len(args.get("loading_messages") or []) > 10:
             self.faults.append("more than 10 loading messages")
         return {"ok": True}, {}, 200
 
-    def _do_assistant_threads_setSuggestedPrompts(self, args: dict[str, Any], team: str, no: Any) -> Any:
+    def _do_assistant_threads_setsuggestedprompts(self, args: dict[str, Any], team: str, no: Any) -> Any:
         if not 1 <= len(args["prompts"]) <= 4:
             self.faults.append("setSuggestedPrompts takes one to four prompts")
         return {"ok": True}, {}, 200
 
-    def _do_files_getUploadURLExternal(self, args: dict[str, Any], team: str, no: Any) -> Any:
+    def _do_files_getuploadurlexternal(self, args: dict[str, Any], team: str, no: Any) -> Any:
         name = f"F{next(self._ids)}"
         return {"ok": True, "upload_url": f"{self.url}/upload/{name}", "file_id": name}, {}, 200
 
-    def _do_files_completeUploadExternal(self, args: dict[str, Any], team: str, no: Any) -> Any:
+    def _do_files_completeuploadexternal(self, args: dict[str, Any], team: str, no: Any) -> Any:
         files = args["files"] if isinstance(args["files"], list) else json.loads(args["files"])
         for file in files:
             entry = {

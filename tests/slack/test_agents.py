@@ -1,5 +1,6 @@
 """Agents, over the wire: they take and work cases in their channel, and only they."""
 
+# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 from dataclasses import replace
@@ -44,11 +45,21 @@ def told(slack: StandIn) -> list[str]:
     return [r["text"] for r in slack.responses if "text" in r] + [e["text"] for e in slack.ephemeral]
 
 
-def test_a_case_is_one_root_message_with_all_that_is_needed_and_the_talk_in_its_thread(bot: Bot, slack: StandIn) -> None:
+def test_a_case_is_one_root_message_with_all_that_is_needed_and_the_talk_in_its_thread(
+    bot: Bot, slack: StandIn
+) -> None:
     open_case(bot, slack)
     root, *thread = bot.case_thread()
     shown = words(root["blocks"])
-    for part in ("HB-1001", "Open", "Quotes &lt;&amp;&gt;", "zeta failed", "Ann Example", "nobody yet", "The user's thread"):
+    for part in (
+        "HB-1001",
+        "Open",
+        "Quotes &lt;&amp;&gt;",
+        "zeta failed",
+        "Ann Example",
+        "nobody yet",
+        "The user's thread",
+    ):
         assert part in shown
     assert "Words in this thread stay among agents" in shown
     assert labels(root) == ["Claim", "Reply", "Ask for …", "Suggest a fix", "Resolve"]
@@ -350,7 +361,9 @@ def test_a_reply_the_case_does_not_allow_is_marked_and_explained(bot: Bot, slack
 def test_what_is_done_elsewhere_is_seen_in_the_thread(bot: Bot, slack: StandIn) -> None:
     open_case(bot, slack)
     agent = Person(id="web:kim", name="Kim Agent")
-    bot.desk.agent(AgentCommand(key="web-1", case="HB-1001", agent=agent, act=Act.REPLY, text="From the desk.", source="web"))
+    bot.desk.agent(
+        AgentCommand(key="web-1", case="HB-1001", agent=agent, act=Act.REPLY, text="From the desk.", source="web")
+    )
     bot.settle()
     assert "From the desk." in words(bot.case_thread()[-1]["blocks"])
     assert "from web" in words(bot.case_thread()[-1]["blocks"])

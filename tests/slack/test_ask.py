@@ -121,7 +121,9 @@ def test_find_a_fix_on_somebodys_message_answers_who_pressed_it(bot: Bot, slack:
     assert slack.messages["C0HELP"] == []
 
 
-def test_a_private_answer_that_came_too_late_for_its_address_comes_as_a_direct_message(bot: Bot, slack: StandIn) -> None:
+def test_a_private_answer_that_came_too_late_for_its_address_comes_as_a_direct_message(
+    bot: Bot, slack: StandIn
+) -> None:
     slack.fail("respond", "expired_url", status=404, times=9)
     bot.command("alpha failed")
     bot.settle()

@@ -1,5 +1,6 @@
 """Each message as it was looked at and found good. To accept a change: HELPBOT_GOLDEN=write pytest tests/slack/test_golden.py"""
 
+# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import json
@@ -51,7 +52,10 @@ def test_there_is_no_golden_file_without_a_message() -> None:
         ({"type": "section", "fields": [{"type": "mrkdwn", "text": "x" * 2001}]}, "2001"),
         ({"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}, "151"),
         ({"type": "context", "elements": [{"type": "mrkdwn", "text": "x"}] * 11}, "11"),
-        ({"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text"}]}]}, "rich_text"),
+        (
+            {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text"}]}]},
+            "rich_text",
+        ),
     ],
 )
 def test_the_stand_in_refuses_what_slack_refuses(broken: dict[str, object], why: str) -> None:
@@ -61,7 +65,9 @@ def test_the_stand_in_refuses_what_slack_refuses(broken: dict[str, object], why:
 def test_the_stand_in_refuses_too_many_blocks_too_much_text_and_ids_that_stand_twice() -> None:
     divider = {"type": "divider"}
     assert rules.block_problems([divider] * 51) == ["51 blocks"]
-    assert "msg_blocks_too_long" in rules.block_problems([{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2_900}}] * 5)
+    assert "msg_blocks_too_long" in rules.block_problems(
+        [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 2_900}}] * 5
+    )
     assert rules.block_problems([{**divider, "block_id": "a"}] * 2) == ["block_id=a stands 2 times"]
     assert rules.argument_problems("chat.postMessage", {"channel": "C", "text": "x", "colour": "red"})
     assert rules.argument_problems("chat.postMessage", {"text": "x"})

@@ -1,5 +1,6 @@
 """The translations by themselves: settings, text, lengths, places, the manifest."""
 
+# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import json
@@ -73,7 +74,9 @@ def test_pieces_are_the_whole_text_and_none_is_too_long(text: str, limit: int) -
 
 @given(st.lists(st.integers(0, limits.TOTAL), max_size=120))
 def test_a_message_split_holds_every_block_in_order_within_the_limits(lengths: list[int]) -> None:
-    blocks: list[dict[str, Any]] = [{"type": "markdown", "text": "x" * length, "n": n} for n, length in enumerate(lengths)]
+    blocks: list[dict[str, Any]] = [
+        {"type": "markdown", "text": "x" * length, "n": n} for n, length in enumerate(lengths)
+    ]
     groups = limits.messages(blocks)
     assert [block["n"] for group in groups for block in group] == list(range(len(blocks)))
     assert all(len(group) <= limits.BLOCKS and limits.characters(group) <= limits.TOTAL for group in groups)
@@ -86,7 +89,10 @@ def test_a_message_split_holds_every_block_in_order_within_the_limits(lengths: l
         {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}},
         {"type": "header", "text": {"type": "plain_text", "text": "x" * 151}},
         {"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "x" * 76}}]},
-        {"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "x"}, "value": "x" * 2001}]},
+        {
+            "type": "actions",
+            "elements": [{"type": "button", "text": {"type": "plain_text", "text": "x"}, "value": "x" * 2001}],
+        },
         {"type": "actions", "elements": [{"type": "divider"}] * 26},
         {"type": "actions", "elements": [{"type": "divider", "action_id": "a"}] * 2},
         {"type": "context", "elements": []},
@@ -260,7 +266,7 @@ def test_a_manifest_that_cannot_be_read_says_where(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="missing"):
         manifest.manifest(path)
     path.write_text("a: [1\nb: 2\n")
-    with pytest.raises(SettingError, match="manifest.yaml:2"):
+    with pytest.raises(SettingError, match=r"manifest\.yaml:2"):
         manifest.manifest(path)
     path.write_text("a: 1\n")
     with pytest.raises(SettingError, match="no Slack manifest"):

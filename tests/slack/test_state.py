@@ -1,5 +1,6 @@
 """What is kept, on both engines."""
 
+# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import threading
@@ -54,7 +55,9 @@ def test_a_thing_is_kept_once_and_done_in_the_order_of_its_lane(state: SlackStat
     assert found.who == "U"
 
 
-def test_a_deed_of_a_worker_that_died_is_taken_over_and_the_dead_one_changes_nothing(state: SlackState, clock: Clock) -> None:
+def test_a_deed_of_a_worker_that_died_is_taken_over_and_the_dead_one_changes_nothing(
+    state: SlackState, clock: Clock
+) -> None:
     state.accept("k", "a", "said", {})
     first = state.claim()
     clock.pass_(minutes=5)
@@ -167,7 +170,9 @@ def test_installations_are_found_by_workspace_and_forgotten_whole(state: SlackSt
     installations = Installations(state)
     for team in ("T1", "T2"):
         installations.save(
-            Installation(user_id="U", team_id=team, enterprise_id="E1" if team == "T2" else None, bot_token=f"xoxb-{team}")
+            Installation(
+                user_id="U", team_id=team, enterprise_id="E1" if team == "T2" else None, bot_token=f"xoxb-{team}"
+            )
         )
     assert sorted(installations.teams()) == ["T1", "T2"]
     bot = installations.find_bot(enterprise_id=None, team_id="T2")
@@ -176,6 +181,21 @@ def test_installations_are_found_by_workspace_and_forgotten_whole(state: SlackSt
     assert installations.find_bot(enterprise_id=None, team_id="T3") is None
     installations.delete_all(enterprise_id=None, team_id="T2")
     assert installations.find_bot(enterprise_id="E1", team_id="T2") is None
+
+
+def test_an_erased_conversation_leaves_nothing_here(state: SlackState) -> None:
+    state.accept(
+        "T:C:1", "T:C:1", "said", {"text": "canary"}, {"key": "T:C:1", "kind": "user", "thread": "T:C:1", "who": "U"}
+    )
+    state.name_place("T:C:1", "conv")
+    for space in ("noticed", "files", "moved"):
+        state.keep(space, "T:C:1", "canary")
+    state.went("conv.3", Mood.SENT, reason="canary")
+    state.erase("conv", "T:C:1", ["T:C:1"])
+    assert state.thread("T:C:1") is None
+    assert state.one_mark("conv.3") is None
+    assert state.kept("files", "T:C:1") is None
+    assert state.claim() is None
 
 
 def test_the_whole_way_on_either_engine(url: str, tmp_path: Path, slack: StandIn) -> None:

@@ -1,5 +1,6 @@
 """The wire: what Slack may send, what anybody else may, and that nothing is done twice or lost."""
 
+# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import asyncio
@@ -50,7 +51,10 @@ UNSIGNED: dict[str, dict[str, Any]] = {
     "timestamp 5,000 digits": {"x-slack-request-timestamp": "1" * 5000, "x-slack-signature": "v0=" + "0" * 64},
     "timestamp 1_0": {"x-slack-request-timestamp": "1_770_000_000", "x-slack-signature": "v0=" + "0" * 64},
     "timestamp arabic": {"x-slack-request-timestamp": "١٧".encode(), "x-slack-signature": "v0=" + "0" * 64},
-    "signature non-ASCII": {"x-slack-request-timestamp": "1770000000", "x-slack-signature": ("v0=" + "é" * 64).encode()},
+    "signature non-ASCII": {
+        "x-slack-request-timestamp": "1770000000",
+        "x-slack-signature": ("v0=" + "é" * 64).encode(),
+    },
     "signature upper case": {"x-slack-request-timestamp": "1770000000", "x-slack-signature": "V0=" + "A" * 64},
     "signature wrong": {"x-slack-request-timestamp": "1770000000", "x-slack-signature": "v0=" + "0" * 64},
 }
@@ -134,7 +138,11 @@ def test_signed_oddities_are_ignored_or_refused_and_nothing_breaks(bot: Bot, bod
 
 
 def test_slacks_own_checks_are_answered(bot: Bot) -> None:
-    answer = httpx.post(f"{bot.url}/events", content="ssl_check=1&token=x", headers={"content-type": "application/x-www-form-urlencoded"})
+    answer = httpx.post(
+        f"{bot.url}/events",
+        content="ssl_check=1&token=x",
+        headers={"content-type": "application/x-www-form-urlencoded"},
+    )
     assert (answer.status_code, answer.text) == (200, "")
     challenge = bot.signed(json.dumps({"type": "url_verification", "token": "x", "challenge": "c-1"}))
     assert challenge.status_code == 200
@@ -175,23 +183,51 @@ def test_a_clock_that_is_off_is_told_of_once_with_how_much(bot: Bot) -> None:
 
 
 def test_the_same_event_four_times_with_retry_headers_is_one_effect(bot: Bot, slack: StandIn) -> None:
-    event = {"type": "app_mention", "channel": "C0HELP", "user": "U0ANN", "text": "<@U0BOT> alpha failed", "ts": "17.5", "team": "T01"}
+    event = {
+        "type": "app_mention",
+        "channel": "C0HELP",
+        "user": "U0ANN",
+        "text": "<@U0BOT> alpha failed",
+        "ts": "17.5",
+        "team": "T01",
+    }
     for n in range(4):
-        bot.event(event, event_id="Ev1", **({"x_slack_retry_num": str(n), "x_slack_retry_reason": "http_timeout"} if n else {}))
+        bot.event(
+            event,
+            event_id="Ev1",
+            **({"x_slack_retry_num": str(n), "x_slack_retry_reason": "http_timeout"} if n else {}),
+        )
     bot.settle()
     assert len(slack.messages["C0HELP"]) == 1
 
 
 def test_a_retry_may_be_the_only_copy_that_arrives(bot: Bot, slack: StandIn) -> None:
-    event = {"type": "app_mention", "channel": "C0HELP", "user": "U0ANN", "text": "<@U0BOT> alpha failed", "ts": "17.5", "team": "T01"}
+    event = {
+        "type": "app_mention",
+        "channel": "C0HELP",
+        "user": "U0ANN",
+        "text": "<@U0BOT> alpha failed",
+        "ts": "17.5",
+        "team": "T01",
+    }
     bot.event(event, x_slack_retry_num="2", x_slack_retry_reason="http_timeout")
     bot.settle()
     assert len(slack.messages["C0HELP"]) == 1
 
 
-def test_a_mention_is_not_lost_when_its_plain_message_comes_first_without_saying_who_we_are(bot: Bot, slack: StandIn) -> None:
+def test_a_mention_is_not_lost_when_its_plain_message_comes_first_without_saying_who_we_are(
+    bot: Bot, slack: StandIn
+) -> None:
     words_ = "<@U0BOT> alpha failed"
-    plain = {"type": "message", "channel": "C0HELP", "user": "U0ANN", "text": words_, "ts": "17.5", "channel_type": "channel", "team": "T01"}
+    plain = {
+        "type": "message",
+        "channel": "C0HELP",
+        "user": "U0ANN",
+        "text": words_,
+        "ts": "17.5",
+        "channel_type": "channel",
+        "team": "T01",
+    }
     bot.event(plain, own=False)
     bot.settle()
     assert slack.messages["C0HELP"] == []
@@ -210,8 +246,14 @@ def test_a_thousand_events_with_repeats_reordering_and_losses_have_one_effect_ea
         }  # fmt: skip
         for kind in ("app_mention", "message"):
             copies = chance.choice([1, 1, 2, 2, 3])
-            for copy in range(copies):
-                events.append((n, {"type": kind, "channel_type": "channel", **said}, f"Ev-{kind}-{n}" if copy else f"Ev-{kind}-{n}"))
+            for _ in range(copies):
+                events.append(
+                    (
+                        n,
+                        {"type": kind, "channel_type": "channel", **said},
+                        f"Ev-{kind}-{n}",
+                    )
+                )
     assert len(events) >= 1_000
     chance.shuffle(events)
     with ThreadPoolExecutor(8) as pool:
@@ -219,17 +261,30 @@ def test_a_thousand_events_with_repeats_reordering_and_losses_have_one_effect_ea
     assert set(answers) == {200}
     while bot.service.work():
         pass
-    count = bot.store.engine.read(lambda c: c.execute("SELECT count(*) FROM messages WHERE author = 'user'").fetchone())[0]
+    count = bot.store.engine.read(
+        lambda c: c.execute("SELECT count(*) FROM messages WHERE author = 'user'").fetchone()
+    )[0]
     assert count == 300
-    waiting = bot.store.engine.read(lambda c: c.execute("SELECT count(DISTINCT conversation) FROM deliveries").fetchone())[0]
+    waiting = bot.store.engine.read(
+        lambda c: c.execute("SELECT count(DISTINCT conversation) FROM deliveries").fetchone()
+    )[0]
     assert waiting == 300
 
 
-def test_nothing_is_acknowledged_that_could_not_be_kept(bot: Bot, monkeypatch: pytest.MonkeyPatch, slack: StandIn) -> None:
+def test_nothing_is_acknowledged_that_could_not_be_kept(
+    bot: Bot, monkeypatch: pytest.MonkeyPatch, slack: StandIn
+) -> None:
     def away(*_: Any, **__: Any) -> bool:
         raise CallError(Code.UNAVAILABLE, "the database is locked", "Try again", retry_after=5)
 
-    event = {"type": "app_mention", "channel": "C0HELP", "user": "U0ANN", "text": "<@U0BOT> alpha failed", "ts": "17.5", "team": "T01"}
+    event = {
+        "type": "app_mention",
+        "channel": "C0HELP",
+        "user": "U0ANN",
+        "text": "<@U0BOT> alpha failed",
+        "ts": "17.5",
+        "team": "T01",
+    }
     with monkeypatch.context() as patch:
         patch.setattr(SlackState, "accept", away)
         assert bot.event(event).status_code == 503
@@ -279,7 +334,14 @@ def test_slack_is_answered_in_time_while_its_own_api_takes_ten_seconds(bot: Bot,
     lock = threading.Lock()
 
     def one(n: int) -> None:
-        event = {"type": "app_mention", "channel": "C0HELP", "user": "U0ANN", "text": f"<@U0BOT> alpha failed {n}", "ts": f"19{n:05d}.000100", "team": "T01"}
+        event = {
+            "type": "app_mention",
+            "channel": "C0HELP",
+            "user": "U0ANN",
+            "text": f"<@U0BOT> alpha failed {n}",
+            "ts": f"19{n:05d}.000100",
+            "team": "T01",
+        }
         started = time.monotonic()
         assert bot.event(event).status_code == 200
         with lock:
@@ -314,7 +376,14 @@ def test_socket_mode_serves_the_very_same_listeners(bot: Bot, slack: StandIn) ->
     bot.service.connect()
     bot.service.start()
     assert slack.connected.wait(5)
-    event = {"type": "app_mention", "channel": "C0HELP", "user": "U0ANN", "text": "<@U0BOT> alpha failed", "ts": "17.5", "team": "T01"}
+    event = {
+        "type": "app_mention",
+        "channel": "C0HELP",
+        "user": "U0ANN",
+        "text": "<@U0BOT> alpha failed",
+        "ts": "17.5",
+        "team": "T01",
+    }
     payload = {"type": "event_callback", "team_id": "T01", "api_app_id": "A01", "event_id": "Ev1", "event": event, "authorizations": [{"user_id": "U0BOT", "is_bot": True, "team_id": "T01"}]}  # fmt: skip
     for n in range(3):
         slack.push({"envelope_id": f"e{n}", "type": "events_api", "accepts_response_payload": False, "retry_attempt": n, "retry_reason": "timeout" if n else "", "payload": payload})  # fmt: skip
@@ -359,7 +428,11 @@ def test_socket_mode_without_a_token_or_with_a_wrong_one_says_so(slack: StandIn,
 
 
 def oauth_bot(slack: StandIn, folder: Any) -> Bot:
-    return Bot(slack, folder, settings=settings_for(slack, bot_token="", client_id="1.2", client_secret="s" * 32, case_team="T02"))
+    return Bot(
+        slack,
+        folder,
+        settings=settings_for(slack, bot_token="", client_id="1.2", client_secret="s" * 32, case_team="T02"),
+    )
 
 
 def install(bot: Bot, slack: StandIn) -> None:
@@ -379,7 +452,14 @@ def test_another_workspace_installs_the_bot_and_is_answered_with_its_own_token(s
     bot = oauth_bot(slack, tmp_path)
     try:
         install(bot, slack)
-        event = {"type": "app_mention", "channel": "C0HELP", "user": "U0ANN", "text": "<@U0BOT2> alpha failed", "ts": "17.5", "team": "T02"}
+        event = {
+            "type": "app_mention",
+            "channel": "C0HELP",
+            "user": "U0ANN",
+            "text": "<@U0BOT2> alpha failed",
+            "ts": "17.5",
+            "team": "T02",
+        }
         bot.event(event, team="T02")
         bot.settle()
         assert len(slack.messages["C0HELP"]) == 1
@@ -389,12 +469,23 @@ def test_another_workspace_installs_the_bot_and_is_answered_with_its_own_token(s
         bot.close()
 
 
-@pytest.mark.parametrize("event", [{"type": "app_uninstalled"}, {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": ["U0BOT2"]}}])
-def test_a_workspace_that_removed_the_bot_is_not_called_any_more(slack: StandIn, tmp_path: Any, event: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "event", [{"type": "app_uninstalled"}, {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": ["U0BOT2"]}}]
+)
+def test_a_workspace_that_removed_the_bot_is_not_called_any_more(
+    slack: StandIn, tmp_path: Any, event: dict[str, Any]
+) -> None:
     bot = oauth_bot(slack, tmp_path)
     try:
         install(bot, slack)
-        ask = {"type": "app_mention", "channel": "C0HELP", "user": "U0ANN", "text": "<@U0BOT2> alpha failed", "ts": "17.5", "team": "T02"}
+        ask = {
+            "type": "app_mention",
+            "channel": "C0HELP",
+            "user": "U0ANN",
+            "text": "<@U0BOT2> alpha failed",
+            "ts": "17.5",
+            "team": "T02",
+        }
         bot.event(ask, team="T02")
         bot.settle()
         bot.event(event, team="T02")

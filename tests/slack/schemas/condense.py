@@ -32,14 +32,14 @@ def strip(node: Any) -> Any:
 def variants(schema: dict[str, Any], definitions: dict[str, Any]) -> list[dict[str, Any]]:
     """The shapes that a method's arguments may have: names allowed, names required."""
     if "$ref" in schema:
-        return variants(definitions[schema["$ref"].rsplit("/", 1)[1].replace("%3C", "<").replace("%3E", ">")], definitions)
+        return variants(
+            definitions[schema["$ref"].rsplit("/", 1)[1].replace("%3C", "<").replace("%3E", ">")], definitions
+        )
     if "anyOf" in schema:
         return [shape for part in schema["anyOf"] for shape in variants(part, definitions)]
     if "properties" in schema:
         return [{"allowed": sorted(schema["properties"]), "required": sorted(schema.get("required", []))}]
     return [{"allowed": [], "required": []}]
-
-
 
 
 def main(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The listeners: each keeps what Slack said, committed, and only then answers Slack. What is done about it is in `deeds`.
+"""The listeners: each keeps what Slack said, committed, and then answers Slack. What is done about it is in `deeds`.
 
 The very same listeners serve HTTP and Socket Mode. An error here is answered 503, and Slack sends it again.
 """

@@ -187,7 +187,7 @@ def answer(
     speaker: str = "",
     text: str = "",
 ) -> Drawn:
-    """A reply as a user sees it. `speaker` is the agent whose words these are; `text` what a message without a reply says."""
+    """A reply as a user sees it. `speaker` is the agent whose words these are; `text` what a bare message says."""
     blocks: list[Block] = []
     if speaker:
         blocks.append(_context(f":bust_in_silhouette: *{escape(one_line(speaker, 100))}* from support"))
@@ -529,7 +529,7 @@ def user_words(who: str, text: str, files: Sequence[str] = (), *, edited: bool =
 
 
 def agent_line(who: str, text: str, *, note: str = "") -> list[Drawn]:
-    """An agent's words to the user, for the other agents. `note` says where they were written, or what became of them."""
+    """An agent's words to the user, for the other agents. `note` says where they were written."""
     head = _context(
         f":outbox_tray: *{escape(one_line(who, 100))}* to the user" + (f" · {escape(note)}" if note else "")
     )
@@ -556,7 +556,7 @@ def summary(
     oldest: tuple[str, str, str] | None,
     unknown: Sequence[tuple[str, int]],
 ) -> Drawn:
-    """The daily summary. `oldest` is the number, product and age of the case that waits longest; `unknown` errors with counts."""
+    """The daily summary. `oldest` is (number, product, age) of the case that waits longest; `unknown` counts errors."""
     lines: list[Block] = [
         _words(f"{opened}", bold=True),
         _words(" opened · "),

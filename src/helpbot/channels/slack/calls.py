@@ -68,11 +68,14 @@ _WORD: Final = re.compile(r"[a-z0-9_.-]{2,80}")
 
 REST: Final = 600.0  # seconds between two tries of what needs a person to mend it
 BURST: Final = 3  # messages a channel takes at once
+# Messages a second after that: a little under the one that Slack takes, since two that leave a second apart may
+# arrive a little closer.
+STEADY: Final = 0.9
 PATIENCE: Final = 4.0  # seconds a caller waits for its turn in a channel; beyond, it comes back later
 MAX_RETRY_AFTER: Final = 3600.0
 
 
-class SlackFault(OutsideError):  # noqa: N818 - a fault of Slack's, as `Fault` is one of a file's
+class SlackFault(OutsideError):
     """Slack did not do it. `error` is Slack's own word for why; empty if Slack did not answer at all."""
 
     def __init__(
@@ -91,7 +94,7 @@ class _Bucket:
 class Pace:
     """Whose turn it is in each channel: three messages at once, then one a second."""
 
-    def __init__(self, per_second: float = 1.0, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, per_second: float = STEADY, now: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._now, self._lock = per_second, now, Lock()
         self._buckets: dict[str, _Bucket] = {}
 

@@ -1,4 +1,4 @@
-"""What is done about each thing Slack told us, after it was answered. A deed may be run again: every effect has a key."""
+"""What is done about each thing Slack told us, once Slack is answered. May be run again: every effect has a key."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NOT_AN_AGENT: Final = "Only the agents named in helpbot's settings can work on c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What Slack needs of the knowledge: an answer without a conversation, resolutions by words, their titles, prompts."""
+    """What Slack needs of the knowledge: an answer without a conversation, resolutions by words, titles, prompts."""
 
     answer: Callable[[str], Reply]
     search: Callable[[str, int], Sequence[tuple[str, str]]]  # words, how many -> (resolution, title), best first
@@ -128,7 +128,7 @@ class Deeds:
         return receipt
 
     def _settle(self, receipt: Receipt, place_key: str = "") -> None:
-        """What follows from every act of a user: their thread has a conversation, and they have read what stood above."""
+        """What follows from every act of a user: their thread has a conversation, and what stood above was read."""
         if place_key:
             self._state.name_place(place_key, receipt.conversation_id)
         if receipt.messages:

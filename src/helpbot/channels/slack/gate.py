@@ -43,7 +43,7 @@ _TITLES: Final = {
 }  # fmt: skip
 
 
-class _Refused(Exception):  # noqa: N818 - how a request is turned away, no fault of ours
+class _Refused(Exception):
     def __init__(self, status: int, why: str) -> None:
         self.status, self.why = status, why
 

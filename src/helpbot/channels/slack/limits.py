@@ -75,7 +75,7 @@ def clip(text: str, limit: int) -> str:
 
 
 def pieces(text: str, limit: int) -> list[str]:
-    """The whole text in pieces of at most `limit` characters, cut at line ends where there are any; joined, they are it."""
+    """The whole text in pieces of at most `limit` characters, cut at line ends where there are some."""
     found, start = [], 0
     while len(text) - start > limit:
         end = text.rfind("\n", start, start + limit) + 1
@@ -122,18 +122,27 @@ def faults(blocks: Sequence[Block], *, view: bool = False) -> list[str]:
         found.append(f"{characters(list(blocks))} characters in all blocks")
     ids: set[str] = set()
     for n, block in enumerate(blocks):
-        for problem in _walk(block, ids):
-            found.append(f"block {n}: {problem}")
+        found.extend(f"block {n}: {problem}" for problem in _walk(block, ids))
     return found
 
 
 def _walk(node: Any, ids: set[str]) -> Iterator[str]:
+    """Everything wrong with a block and what is in it; `ids` are those seen so far in the message."""
     if isinstance(node, list):
         for part in node:
             yield from _walk(part, ids)
-        return
-    if not isinstance(node, dict):
-        return
+    elif isinstance(node, dict):
+        yield from _lengths(node)
+        for name in ("action_id", "block_id"):
+            if name in node:
+                if f"{name}:{node[name]}" in ids:
+                    yield f"{name} {node[name]} stands twice"
+                ids.add(f"{name}:{node[name]}")
+        for value in node.values():
+            yield from _walk(value, ids)
+
+
+def _lengths(node: dict[str, Any]) -> Iterator[str]:
     kind = _kind(node)
     for (owner, name), limit in _TEXTS.items():
         if owner == kind and name in node:
@@ -143,22 +152,13 @@ def _walk(node: Any, ids: set[str]) -> Iterator[str]:
     for (owner, name), limit in _COUNTS.items():
         if owner == kind and name in node and not 1 <= len(node[name]) <= limit:
             yield f"{kind}.{name} has {len(node[name])} entries"
-    if kind == "section":
-        for field in node.get("fields", ()):
-            if not 1 <= len(_text(field)) <= FIELD:
-                yield f"a field has {len(_text(field))} characters"
+    for field in node.get("fields", ()) if kind == "section" else ():
+        if not 1 <= len(_text(field)) <= FIELD:
+            yield f"a field has {len(_text(field))} characters"
     for name, limit in (("value", VALUE), ("url", URL), ("action_id", ID), ("block_id", ID)):
         value = node.get(name)
         if isinstance(value, str) and len(value) > limit:
             yield f"{name} has {len(value)} characters"
-    for name in ("action_id", "block_id"):
-        if name in node:
-            if f"{name}:{node[name]}" in ids:
-                yield f"{name} {node[name]} stands twice"
-            ids.add(f"{name}:{node[name]}")
-    for value in node.values():
-        if isinstance(value, dict | list):
-            yield from _walk(value, ids)
 
 
 def _kind(node: dict[str, Any]) -> str:

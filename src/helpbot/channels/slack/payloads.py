@@ -76,7 +76,7 @@ def own_user(body: Mapping[str, Any]) -> str:
 def heard(body: Mapping[str, Any]) -> Heard | None:
     """What a person said, in a message or app_mention event; None for anything else, our own words first of all."""
     event = body.get("event")
-    if not isinstance(event, Mapping) or event.get("type") not in {"message", "app_mention"}:
+    if not isinstance(event, Mapping) or str(event.get("type")) not in {"message", "app_mention"}:
         return None
     if event.get("hidden") or str(event.get("subtype") or "") not in SPOKEN:
         return None

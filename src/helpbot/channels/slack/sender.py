@@ -52,7 +52,7 @@ class SlackSender:
         titles: Callable[[str], str] = str,
         web: Callable[[Case], str] = lambda case: "",
     ) -> None:
-        """`home` is the workspace of the agents; `case_now` reads a case; `titles` names a resolution; `web` links a case."""
+        """`home` is the agents' workspace, `case_now` reads a case, `titles` names a resolution, `web` links a case."""
         self._slack, self._state, self._settings, self._clock = slack, state, settings, clock
         self._home, self._case_now, self._titles, self._web = home, case_now, titles, web
         self._links = draw.Links(public_url=settings.public_url)
@@ -108,7 +108,7 @@ class SlackSender:
         return SendResult(receipt={"team": team, "channel": channel, "ts": ts})
 
     def _updated(self, parcel: Parcel, case: Case) -> SendResult:
-        """Have the root drawn anew, when replies leave room for it; an agent's words from elsewhere go to the thread."""
+        """Have the root drawn anew when replies leave room; agents' words from elsewhere go to the thread."""
         payload = parcel.delivery.payload
         if payload.get("tell") == "agent_reply" and payload.get("source") != "slack" and parcel.message is not None:
             team, channel, ts = self._thread_of(parcel, case)

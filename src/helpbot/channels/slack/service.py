@@ -64,7 +64,7 @@ class SlackService:
         web: Callable[[Case], str] = lambda case: "",
         pace: Pace | None = None,
     ) -> None:
-        """`database` is the store's engine; `web` links a case on the web desk; `alert` tells an operator, once each."""
+        """`database` is the store's engine, `web` links a case on the web desk, `alert` tells an operator, once."""
         self._settings, self._desk, self._clock, self._now = settings, desk, clock, monotonic
         self._alert = alert or (lambda text: log.error("%s", text))
         self.state = SlackState(database, clock)
@@ -159,7 +159,8 @@ class SlackService:
             handler.connect()  # type: ignore[no-untyped-call]  # bolt leaves it untyped
         except SlackApiError as error:
             raise OutsideError(
-                f"Slack refuses Socket Mode ({error.response.get('error')}): correct HELPBOT_SLACK_APP_TOKEN", permanent=True
+                f"Slack refuses Socket Mode ({error.response.get('error')}): correct HELPBOT_SLACK_APP_TOKEN",
+                permanent=True,
             ) from error
         except Exception as error:
             raise OutsideError(f"Slack's Socket Mode cannot be reached ({type(error).__name__})") from error

@@ -386,6 +386,18 @@ class SlackState:
         values = {"room": space, "name": key}
         return bool(self._db.write(lambda cursor: (cursor.execute(self._text(_DROP), values), cursor.rowcount)[1] == 1))
 
+    def erase(self, conversation: str, thread: str, keys: Sequence[str] = ()) -> None:
+        """Forget everything of a conversation: its places, marks and whatever was kept for its messages (`keys`)."""
+
+        def work(cursor: Any) -> None:
+            cursor.execute(self._text(_ERASE_PLACES), {"conversation": conversation, "thread": thread})
+            cursor.execute(self._text(_ERASE_MARKS), {"prefix": f"{conversation}.%"})
+            for name in (thread, conversation, *keys):
+                cursor.execute(self._text(_ERASE_KEPT), {"name": name})
+                cursor.execute(self._text(_ERASE_INBOX), {"key": name})
+
+        self._db.write(work)
+
     # ── how it is done ───────────────────────────────────────────────────────────────────────────────────────
 
     def _one(self, query: str, values: Mapping[str, Any]) -> Any:
@@ -489,3 +501,10 @@ _KEEP_FIRST: Final = """
 _KEPT: Final = "SELECT value FROM slack_kept WHERE space = :room AND key = :name"
 _ALL_KEPT: Final = "SELECT key, value FROM slack_kept WHERE space = :room ORDER BY key"
 _DROP: Final = "DELETE FROM slack_kept WHERE space = :room AND key = :name"
+
+_ERASE_PLACES: Final = "DELETE FROM slack_places WHERE conversation = :conversation OR thread = :thread"
+_ERASE_MARKS: Final = "DELETE FROM slack_marks WHERE message LIKE :prefix"
+_ERASE_KEPT: Final = """
+    DELETE FROM slack_kept
+    WHERE key = :name AND space IN ('noticed', 'files', 'edit', 'moved', 'respond', 'permalink', 'asked')"""
+_ERASE_INBOX: Final = "UPDATE slack_inbox SET payload = '{}', state = 'done' WHERE key = :key"

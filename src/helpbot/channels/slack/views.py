@@ -319,16 +319,15 @@ def home(
             "type": "section",
             "text": {
                 "type": "mrkdwn",
-                "text": "Write to me under *Messages*, mention me in a channel, use `"
-                + escape(command)
-                + "`, or choose *Find a fix* in the menu of any message. Paste errors whole: that finds the fix fastest.",
+                "text": f"Write to me under *Messages*, mention me in a channel, use `{escape(command)}`, or choose "
+                "*Find a fix* in the menu of any message. Paste errors whole: that finds the fix fastest.",
             },
         },
     ]
     if prompts:
         blocks.append({"type": "section", "text": {"type": "mrkdwn", "text": "*Frequent problems*"}})
         for start in range(0, min(len(prompts), 10), 5):
-            blocks.append(
+            blocks.append(  # noqa: PERF401 - a comprehension within this comprehension reads worse
                 {
                     "type": "actions",
                     "elements": [
