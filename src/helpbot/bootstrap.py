@@ -566,6 +566,8 @@ def shipped_or_own(places: Places, name: str) -> Path:
 
 def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str], None]) -> None:
     """Web API, widget, demo page, Slack where configured, deliveries: one process, until SIGTERM or SIGINT."""
+    import signal
+
     from helpbot.channels.web.app import create_app
     from helpbot.channels.web.server import make_server
 
@@ -573,6 +575,8 @@ def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str
     host, port = listener.getsockname()[:2]
     address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104  # shown, not bound
     log_to_stderr(settings.log_level)
+    for sentence in settings.off():
+        report(f"off: {sentence}.")
     with open_desk(settings, words_only=words_only, report=report, slack_too=True) as house:
         web = replace(web_of(settings)[0], public_url=settings.public_url.rstrip("/") or address)
         slack = house.slack
@@ -592,6 +596,9 @@ def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str
                 slack.connect()
             slack.start()
         report(f"helpbot is at {address}  (stop it with Ctrl-C)")
+        # uvicorn raises the signal that stopped it once more when it is done: by then it has been obeyed.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
         make_server(app, settings.host, port).run(sockets=[listener])
 
 

@@ -275,9 +275,8 @@ def check_bot_file(raw: bytes, path: str) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, RecursionError) as broken:
         found = re.search(r"\(at line (\d+)", str(broken))
         what = re.sub(r"\s*\(at .*", "", str(broken)) or "it is nested too deep"
-        raise SettingError(
-            [Fault(path, int(found[1]) if found else 0, f"this is not TOML: {what}", "Mend the line")]
-        ) from broken
+        line = int(found[1]) if found else text.rstrip().count("\n") + 1  # it says "at end of document"
+        raise SettingError([Fault(path, line, f"this is not TOML: {what}", "Mend the line")]) from broken
     try:
         return BotTables.model_validate(tree).model_dump(mode="json")
     except ValidationError as wrong:
@@ -430,6 +429,15 @@ class Environment(BaseSettings):
                 f"is too short; take at least {SHORTEST_SECRET} random characters (openssl rand -base64 32)"
             )
         return secret
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, url: SecretStr) -> SecretStr:
+        parts = urlsplit(url.get_secret_value())
+        schemes = {"smtp", "smtps", "smtp+tls", "smtp+starttls"}
+        if url.get_secret_value() and (parts.scheme not in schemes or not parts.hostname):
+            raise ValueError("must look like smtp+starttls://user:password@host:587")
+        return url
 
     @field_validator("mail_from", "mail_to")
     @classmethod

@@ -128,9 +128,11 @@ def text_of(words: Sequence[str] | None) -> str:
     """The text of a command: its words joined, or standard input where there are none or it is `-`."""
     if words and list(words) != ["-"]:
         return " ".join(words)
-    if sys.stdin is None or sys.stdin.closed or (sys.stdin.isatty() and not words):
-        wrong("there is no text", 'Write it in quotes: helpbot ask "TEXT"')
-    return sys.stdin.buffer.read(LONGEST_LINE).decode("utf-8", "replace")
+    if sys.stdin is not None and not sys.stdin.closed and (words or not sys.stdin.isatty()):
+        text = sys.stdin.buffer.read(LONGEST_LINE).decode("utf-8", "replace")
+        if words or text.strip():
+            return text
+    wrong("there is no text", 'Write it in quotes: helpbot ask "TEXT"')
 
 
 def batch(source: str, needs: tuple[str, ...], work: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:

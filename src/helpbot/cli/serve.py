@@ -21,6 +21,4 @@ def serve(
     from helpbot import bootstrap
 
     settings = bootstrap.read_checked_settings(places(), host=host or None, port=port if port != -1 else None)
-    for sentence in settings.off():
-        said(f"off: {sentence}.")
     bootstrap.serve(settings, words_only=words, report=said)
