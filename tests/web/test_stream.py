@@ -197,6 +197,7 @@ def test_a_stop_ends_streams_answers_what_is_in_flight_and_exits_cleanly(tmp_pat
             body = json.dumps({"text": BILLING}).encode()
             call.sendall(f"POST {visitor.path}/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {visitor.token}\r\nIdempotency-Key: {key()}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
             calls.append(call)
+        time.sleep(0.05)  # for the server to accept them: what waits in the kernel's queue is refused when it closes
         began = time.monotonic()
         child.send_signal(signal.SIGTERM)
         answers = [int(call.recv(4096)[9:12] or 0) for call in calls]
