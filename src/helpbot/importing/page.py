@@ -8,7 +8,19 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Page", "Skipped", "article_id", "escaped", "rendered", "tidied", "without_controls"]
+from helpbot.knowledge.parse import plain, slug
+
+__all__ = [
+    "Page",
+    "Skipped",
+    "anchored",
+    "article_id",
+    "escaped",
+    "identity",
+    "rendered",
+    "tidied",
+    "without_controls",
+]
 
 LONGEST: Final = 1_000_000  # characters of one article; a help page of a book's length is no help page
 _LONGEST_ID: Final = 80
@@ -16,6 +28,13 @@ _CONTROLS: Final = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _BLANKS: Final = re.compile(r"\n{3,}")
+_HEADING: Final = re.compile(r"^(#{1,6})[ \t]+(.*)$")
+_ANCHOR: Final = re.compile(r"[ \t]*\{#([A-Za-z0-9_.:-]+)\}[ \t]*$")
+_FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+# Names that Windows keeps for devices: a checkout there could not hold such a file.
+_RESERVED: Final = re.compile(r"con|prn|aux|nul|(?:com|lpt)\d")
+# A help centre's address holds the number that stays and the title that changes.
+_NUMBERED: Final = re.compile(r"(https?://[^/?#]+(?:/[^/?#]+){0,6}/articles/\d+)[-/?#].*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +84,43 @@ def article_id(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     whole = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     cut = whole if len(whole) <= _LONGEST_ID else (whole[:_LONGEST_ID].rpartition("-")[0] or whole[:_LONGEST_ID])
-    return cut.strip("-") or "article"
+    found = cut.strip("-") or "article"
+    return f"{found}-article" if _RESERVED.fullmatch(found) else found
+
+
+def identity(source: str) -> str:
+    """What stays the same of a source when its article is given another title."""
+    found = _NUMBERED.fullmatch(source)
+    return found[1] if found else source
+
+
+def anchored(markdown: str) -> str:
+    """The same text with an anchor written to each heading, each anchor once, so that links outlive an edit."""
+    taken = {"top"}  # what stands above the first heading
+    out: list[str] = []
+    counts: dict[str, int] = {}
+    fence = ""
+    for line in markdown.split("\n"):
+        mark = _FENCE.match(line)
+        if mark:
+            fence = "" if fence and mark[1].startswith(fence) else fence or mark[1][:3]
+        heading = None if fence or mark else _HEADING.match(line)
+        if heading is None:
+            out.append(line)
+            continue
+        given = _ANCHOR.search(heading[2])
+        words = _ANCHOR.sub("", heading[2]).rstrip("# \t").strip()
+        if not plain(words).strip():
+            continue
+        wanted = given[1].replace(":", "-") if given else slug(plain(words))
+        anchor = wanted
+        while anchor in taken:
+            counts[wanted] = counts.get(wanted, 1) + 1
+            anchor = f"{wanted}-{counts[wanted]}"
+        taken.add(anchor)
+        shown = f" {{#{anchor}}}" if anchor.isascii() or anchor != slug(plain(words)) else ""
+        out.append(f"{heading[1]} {words}{shown}")
+    return "\n".join(out)
 
 
 def rendered(page: Page) -> str:
@@ -78,7 +133,7 @@ def rendered(page: Page) -> str:
         "source": _one_line(page.source, 500),
     }
     lines = ["---", *(f"{name}: {_quoted(value)}" for name, value in head.items() if value), "---", ""]
-    return "\n".join(lines) + "\n" + tidied(page.body) + "\n"
+    return "\n".join(lines) + "\n" + tidied(anchored(page.body)) + "\n"
 
 
 def _one_line(text: str, longest: int) -> str:

@@ -207,7 +207,8 @@ def _mended(lines: list[_Line]) -> list[_Line]:
             before
             and line.kind == "text"
             and not line.gap
-            and _OPEN_END.search(before.text)
+            and len(before.text) < _LONGEST_ROW
+            and _OPEN_END.search(before.text[-12:])
             and not _LEADS.search(before.text)
         ):
             before.text = f"{before.text} {_unglued(line.text, words)}"
@@ -368,6 +369,8 @@ def _kind(line: _Line, before: _Line | None, after: _Line | None, *, listing: bo
     text = line.text
     if _CALLOUT.match(text) or _ICON.match(text):
         return "callout"
+    if _LAST.match(text):
+        return "heading" if after is not None else "text"
     if last and not _ENDS.search(text):
         return "item"
     if found := _STEP.match(text):

@@ -24,7 +24,12 @@ _LONGEST_ARTICLE: Final = 5_000_000  # characters
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
 _ANCHOR = re.compile(r"\{#([A-Za-z0-9_.:-]+)\}\s*$")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_INLINE = re.compile(r"!?\[([^\]\[]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)|[*_`]+")
+# Code keeps its characters, a name its underscores: `category_id` and E_ACCESS are read as they are written.
+_INLINE = re.compile(
+    r"`([^`\n]+)`|!?\[([^\]\[]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)?(?:\s+\"[^\"\n]{0,300}\")?\)"
+    r"|\\([\\`*_{}\[\]()#+.!|>~-])|[*`]+|(?<!\w)_+|_+(?!\w)"
+)
+_MARKS = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)")  # within a link's words
 
 M = TypeVar("M", bound="BaseModel")
 
@@ -138,7 +143,7 @@ def _unused(anchor: str, taken: dict[str, int]) -> str:
 
 def plain(markdown: str) -> str:
     """Inline Markdown without its marks: emphasis, code and links become their words."""
-    return _INLINE.sub(lambda match: match[1] or "", markdown)
+    return _INLINE.sub(lambda found: found[1] or found[3] or _MARKS.sub("", found[2] or ""), markdown)
 
 
 def parse_resolution(text: str, path: str) -> Resolution | list[Fault]:
