@@ -49,7 +49,7 @@ def serve(folder: str) -> None:
             held.execute("COMMIT")
 
     async def ceiling() -> Response:
-        await bot.app.state.web.pool.run(insert)
+        await bot.app.state.web.writers.run(insert)
         return Response('{"answer":"constant"}', media_type="application/json")
 
     bot.app.add_api_route("/api/v1/ceiling", ceiling, methods=["POST"])

@@ -137,6 +137,8 @@ class Web:
         self.desk, self.world, self.settings, self.metrics, self.clock = desk, world, settings, metrics, clock
         limits = settings.limits
         self.pool = Pool(settings.threads, limits.waiting)
+        # A turn mostly waits for the commit it shares with others: more of them at once share more of each.
+        self.writers = Pool(settings.threads * 3, limits.waiting)
         self.slow = Pool(2, 8)  # pictures and whole transcripts; they must not stand in the way of messages
         self.starts, self.turns, self.uploads = (
             Buckets(limits.start),
@@ -157,8 +159,9 @@ class Web:
 
     # ── who may ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def authorised(self, request: Request) -> ConversationView:
-        """The conversation that this request's token opens; the same refusal for all that it does not open."""
+    @staticmethod
+    def _claimed(request: Request) -> tuple[str, str]:
+        """The conversation and the token that a request names; what cannot be one is refused like what is not."""
         id_ = request.path_params["conversation_id"]
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         usable = (
@@ -171,7 +174,42 @@ class Web:
         )
         if not usable:
             raise CallError(Code.NOT_FOUND, "there is no such conversation", "Start a new one")
-        return await self.pool.run(self.desk.authorise, id_, token)
+        return id_, token
+
+    async def authorised(self, request: Request) -> ConversationView:
+        """The conversation that this request's token opens; the same refusal for all that it does not open."""
+        return await self.pool.run(self.desk.authorise, *self._claimed(request))
+
+    def take(self, request: Request, key: str, body: MessageIn) -> dict[str, Any]:
+        """One message, from its token to its answer: the whole of a turn on one thread, as each change costs time."""
+        view = self.desk.authorise(*self._claimed(request))
+        wait = self.turns.take(view.id)
+        if wait:
+            raise CallError(Code.TOO_MANY, "messages come too fast", "Wait a moment", retry_after=wait)
+        person = self.person(request, view.now.context.get("site", ""), view.person)
+        if view.person.verified and person.id != view.person.id:
+            raise CallError(Code.FORBIDDEN, "this conversation belongs to another user", "Start a new one")
+        inbound = Inbound(
+            key=key,
+            channel=Channel.WIDGET,
+            thread=view.id,
+            person=person,
+            text=body.text or "",
+            choice=body.choice,
+            form={str(name): value for name, value in body.form.items()} if body.form is not None else None,
+            context=body.context,
+            attachments=self.shelf.names(view.id, body.attachments) if body.attachments else (),
+        )
+        began = time.perf_counter()
+        receipt = self.desk.receive(inbound)
+        if not receipt.replayed:
+            self.metrics.turns.observe(time.perf_counter() - began)
+            _count(self.metrics, receipt.messages)
+        return {
+            "conversation": conversation_out(self.desk.conversation(view.id)),
+            "messages": [message_out(each) for each in receipt.messages],
+            "replayed": receipt.replayed,
+        }
 
     def person(self, request: Request, site: str, otherwise: Person) -> Person:
         """Who is talking: whom a valid identity token names, else `otherwise`."""
@@ -337,6 +375,7 @@ def create_app(
         yield
         live.close()
         web.pool.close()
+        web.writers.close()
         web.slow.close()
 
     app = FastAPI(
@@ -475,7 +514,7 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
                 Code.TOO_MANY, "too many conversations are started from your address", "Wait a moment", retry_after=wait
             )
         person = web.person(request, given.site, _visitor(request.scope["helpbot.address"], key))
-        started = await pool.run(
+        started = await web.writers.run(
             desk.start, Channel.WIDGET, person, key=key, context={**given.context, "site": given.site}
         )
         view = started.conversation
@@ -503,38 +542,7 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
         request: Request, conversation_id: str, key: Key, body: MessageIn, identity: Token = None
     ) -> Response:
         """Say something, press a choice or send the form, and get the replies once they are stored."""
-        view = await web.authorised(request)
-        wait = web.turns.take(view.id)
-        if wait:
-            raise CallError(Code.TOO_MANY, "messages come too fast", "Wait a moment", retry_after=wait)
-        person = web.person(request, view.now.context.get("site", ""), view.person)
-        if view.person.verified and person.id != view.person.id:
-            raise CallError(Code.FORBIDDEN, "this conversation belongs to another user", "Start a new one")
-        files = web.shelf.names(view.id, body.attachments) if body.attachments else ()
-        inbound = Inbound(
-            key=key,
-            channel=Channel.WIDGET,
-            thread=view.id,
-            person=person,
-            text=body.text or "",
-            choice=body.choice,
-            form={str(name): value for name, value in body.form.items()} if body.form is not None else None,
-            context=body.context,
-            attachments=files,
-        )
-        began = time.perf_counter()
-        receipt = await pool.run(desk.receive, inbound)
-        if not receipt.replayed:
-            web.metrics.turns.observe(time.perf_counter() - began)
-            _count(web.metrics, receipt.messages)
-        after = await pool.run(desk.conversation, view.id)
-        return JSONResponse(
-            {
-                "conversation": conversation_out(after),
-                "messages": [message_out(each) for each in receipt.messages],
-                "replayed": receipt.replayed,
-            }
-        )
+        return JSONResponse(await web.writers.run(web.take, request, key, body))
 
     @app.get(
         base + "/{conversation_id}/messages",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -23,19 +24,17 @@ class Buckets:
 
     def __init__(self, rate: Rate, *, most: int = 50_000, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._most, self._clock = rate, most, clock
+        self._lock = threading.Lock()
         self._held: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, name: str, cost: float = 1.0) -> float:
         """Take from a bucket: 0 if it was granted, else the seconds until it will be."""
-        now = self._clock()
-        left, then = self._held.pop(name, (self._rate.burst, now))
-        left = min(self._rate.burst, left + (now - then) * self._rate.a_second)
-        wait = 0.0
-        if left >= cost:
-            left -= cost
-        else:
-            wait = (cost - left) / self._rate.a_second
-        self._held[name] = (left, now)
-        if len(self._held) > self._most:
-            self._held.popitem(last=False)
-        return wait
+        with self._lock:
+            now = self._clock()
+            left, then = self._held.pop(name, (self._rate.burst, now))
+            left = min(self._rate.burst, left + (now - then) * self._rate.a_second)
+            wait = 0.0 if left >= cost else (cost - left) / self._rate.a_second
+            self._held[name] = (left if wait else left - cost, now)
+            if len(self._held) > self._most:
+                self._held.popitem(last=False)
+            return wait
