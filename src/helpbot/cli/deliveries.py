@@ -89,7 +89,7 @@ def show(delivery: str = typer.Argument(help="Its id.")) -> None:
 def retry(delivery: str = typer.Argument(help="Its id.")) -> None:
     """Send a dead or waiting delivery now, with the same id."""
     from helpbot.bootstrap import desk_settings_of, open_store
-    from helpbot.desk.delivery import send_again
+    from helpbot.desk.outbox import send_again
 
     asked = settings()
     store = open_store(asked)
@@ -104,7 +104,7 @@ def retry(delivery: str = typer.Argument(help="Its id.")) -> None:
 def release(route: str = typer.Argument("", help="One route; all if left out.")) -> None:
     """Send what a restore held back, and use a route again that was switched off."""
     from helpbot.bootstrap import desk_settings_of, open_store
-    from helpbot.desk.delivery import release_route
+    from helpbot.desk.outbox import release_route
 
     asked = settings()
     store = open_store(asked)

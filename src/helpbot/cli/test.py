@@ -71,7 +71,7 @@ def test(
         if mended:
             said(f"{len(mended)} of {noted} are right now: run with --accept to strike them out.")
     if plot:
-        _plot(results)
+        _plot(mind, words=words)
     if new:
         raise typer.Exit(FAULTS_FOUND)
 
@@ -166,22 +166,10 @@ def _tell(results: list[Result], new: list[Result], path: Path) -> None:
         typer.echo(f"  {count:4}  {way}")
 
 
-def _plot(results: list[Result]) -> None:
-    """A reliability diagram: a bar reaches its mark where confidence keeps its word."""
-    import numpy as np
+def _plot(mind: Mind, *, words: bool) -> None:
+    """A reliability diagram over questions kept aside: a bar reaches its mark where confidence is true."""
+    from helpbot import evaluation, model
 
-    from helpbot.understanding.calibration import reliability
-
-    answered = [result for result in results if result.answered]
-    if not answered:
-        said("Nothing was answered: there is nothing to draw.")
-        return
-    bars = reliability(
-        np.array([result.confidence for result in answered]), np.array([result.right for result in answered])
-    )
-    typer.echo("claimed  right  answers   (| is what was claimed)")
-    for bar in bars:
-        filled = round(bar.right * 40)
-        line = list("█" * filled + "·" * (40 - filled))
-        line[min(39, round(bar.claimed * 40))] = "|"
-        typer.echo(f"   {bar.claimed:4.2f}   {bar.right:4.2f}  {bar.count:7}   {''.join(line)}")
+    said("learning from four fifths of the questions, to ask the fifth")
+    quality = evaluation.held_aside(mind.knowledge, None if words else model.load())
+    typer.echo(evaluation.chart(quality.bins()))

@@ -14,9 +14,10 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from helpbot.desk.defaults import new_id, utc_now
 from helpbot.desk.failpoints import reach
 from helpbot.desk.ports import OUTBOX, Clock, Codec, Ids, Post, Store, Transaction
 from helpbot.desk.records import (
@@ -70,16 +71,6 @@ QUIET: Final = frozenset({Phase.LISTENING, Phase.RESOLVED, Phase.CLOSED})  # not
 LOOK_AGAIN: Final = timedelta(hours=1)
 TICK: Final = 200  # conversations one tick looks at
 REMEMBERED: Final = 4096  # conversations whose last state is at hand without reading it again
-
-
-def utc_now() -> datetime:
-    """The system's clock."""
-    return datetime.now(UTC)
-
-
-def new_id() -> str:
-    """An id nobody can guess: 26 letters and digits, 130 bits."""
-    return "".join(secrets.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(26))
 
 
 class Desk:
@@ -331,19 +322,19 @@ class Desk:
 
     def delivery(self, delivery_id: str) -> Delivery:
         """One delivery; CallError(NOT_FOUND) if there is none."""
-        from helpbot.desk.delivery import find_delivery
+        from helpbot.desk.outbox import find_delivery
 
         return find_delivery(self._store, delivery_id)
 
     def retry_delivery(self, delivery_id: str) -> Delivery:
         """Make a dead, held or waiting delivery due now, with the same id; a delivered one is not sent again."""
-        from helpbot.desk.delivery import send_again
+        from helpbot.desk.outbox import send_again
 
         return send_again(self._store, self._settings, delivery_id, self._clock)
 
     def release_route(self, route: str = "") -> int:
         """Send what was held back after a restore, on one route or all; a route that was switched off is used again."""
-        from helpbot.desk.delivery import release_route
+        from helpbot.desk.outbox import release_route
 
         return release_route(self._store, self._settings, route, self._clock)
 
