@@ -5,6 +5,7 @@ All of it is deterministic and small: some thousand rows of a dozen features.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -50,6 +51,25 @@ class Logistic:
                 break
         weights = beta[:-1] / spread
         return cls(weights, float(beta[-1] - weights @ mean))
+
+    @classmethod
+    def fit_directed(
+        cls, x: Floats, yes: NDArray[np.bool_], direction: Sequence[int], *, ridge: float = 1.0
+    ) -> Logistic:
+        """Like `fit`, with each weight kept on its side: `direction` is 1, -1, or 0 for either.
+
+        A feature that wants to the wrong side is left out, the worst first: it speaks for chance, or repeats others.
+        """
+        sides = np.array(direction)
+        used = np.arange(x.shape[1])
+        while True:
+            found = cls.fit(x[:, used], yes, ridge=ridge)
+            against = found.weights * sides[used] * x[:, used].std(axis=0)
+            if not len(used) or against.min() >= 0:
+                weights = np.zeros(x.shape[1])
+                weights[used] = found.weights
+                return cls(weights, found.bias)
+            used = np.delete(used, int(np.argmin(against)))
 
     def logit(self, x: Floats) -> Floats:
         """The log odds of each row of `x` (rows, features)."""

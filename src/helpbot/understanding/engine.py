@@ -20,7 +20,7 @@ from helpbot.retrieval.tokens import Tokenizer
 from helpbot.understanding.classifier import Examples, Kernel, Row, Vectoriser
 from helpbot.understanding.diagnosis import Candidate, Diagnosis, Evidence, InputKind, Passage, Problem
 from helpbot.understanding.facets import FacetReader, Named
-from helpbot.understanding.signatures import SURE, SignatureIndex, SignatureMatch
+from helpbot.understanding.signatures import ENTITIES, SURE, SignatureIndex, SignatureMatch
 from helpbot.understanding.spelling import Spelling
 from helpbot.understanding.unwrap import Unwrapped, unwrap
 from helpbot.understanding.weigh import BROAD, HANDOVER, OTHERS, REFUSED, SIGNALS, Judgement, judge, shares
@@ -88,7 +88,7 @@ class Trained:
     @property
     def meaning(self) -> bool:
         """Whether it was learnt with an encoder."""
-        return bool(self.chunks.size)
+        return bool(self.chunks.size or self.examples.size)
 
 
 def tokenizer_of(vocabulary: Vocabulary, *, loose: bool = False) -> Tokenizer:
@@ -206,7 +206,7 @@ class Engine:
         self.vectoriser = Vectoriser(trained.columns, trained.idf, trained.kernel, self.tokenizer, loose)
         names = [way for values in knowledge.vocabulary.facets.values() for ways in values.values() for way in ways]
         self.signatures = SignatureIndex(signatures_of(knowledge), protected=names)
-        self.spelling = Spelling(trained.words)
+        self.spelling = Spelling(trained.words, protected=ENTITIES)
         self._count = len(trained.resolutions)
         self._number = {name: number for number, name in enumerate(trained.resolutions)}
         self._present, self._starts = np.unique(trained.labels, return_index=True)
@@ -297,7 +297,8 @@ class Engine:
         if vector is not None and self.trained.examples.size:
             reading.vector = vector
             reading.cosines = self.trained.examples @ vector
-            reading.chunk_cosines = self.trained.chunks @ vector
+            if self.trained.chunks.size:
+                reading.chunk_cosines = self.trained.chunks @ vector
         return reading
 
     def classes(self, reading: Reading) -> Floats:
@@ -341,7 +342,7 @@ class Engine:
             classes[masked], scores[masked] = 0.0, -1e9
         order = np.argsort(-scores, kind="stable")[:_CANDIDATES]
         share = shares(scores[order])
-        signs = self._signs(reading, classes, signals, order, share, words, meaning, left_out)
+        signs = self._signs(reading, classes, signals, order, share, words, meaning, left_out, float(scores[order[0]]))
         return Weighed(classes, signals, scores, order, share, signs)
 
     def _best_cited(self, scores: NDArray[np.floating]) -> Floats:
@@ -380,6 +381,7 @@ class Engine:
         words: Floats,
         meaning: Floats,
         left_out: int,
+        total: float,
     ) -> Floats:
         """What speaks for and against trusting the best candidate, (len(SIGNS),)."""
         count, best = self._count, int(order[0])
@@ -398,7 +400,7 @@ class Engine:
                 float(share[0]), float(signals[best, 3]), float(classes[count + BROAD]),
                 float(words[best]), float(words[best] - words[count:][REFUSED].max()),
                 float(meaning[best]), float(meaning[best] - meaning[count:][REFUSED].max()),
-                float(classes[count + HANDOVER]),
+                float(classes[count + HANDOVER]), total,
             ]
         )  # fmt: skip
 

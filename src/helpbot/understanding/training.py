@@ -65,7 +65,8 @@ def train(
     rows = Examples.of([vectoriser.row(text) for text in texts], len(vectoriser.columns))
     vectors = chunks = np.empty((0, 0), np.float32)
     if encode is not None:
-        chunks = encode([f"{chunk.section}\n{chunk.text}"[:2_000] for chunk in knowledge.chunks])
+        if knowledge.chunks:
+            chunks = encode([f"{chunk.section}\n{chunk.text}"[:2_000] for chunk in knowledge.chunks])
         if texts:
             vectors = encode([text[:MEANING_READ] for text in texts])
     tokens, counts, weights = _token_table(texts, labels, len(resolutions), tokenizer)
@@ -244,7 +245,12 @@ class _Judge:
                         right.append(False)
                         known.append(False)
         x = np.array(signs)
-        return Judgement(signals, Logistic.fit(x, np.array(right)), Logistic.fit(x, np.array(known)))
+        sides = list(SIGNS.values())
+        return Judgement(
+            signals,
+            Logistic.fit_directed(x, np.array(right), sides),
+            Logistic.fit_directed(x, np.array(known), sides),
+        )
 
     def _weighed(self, engine: Engine, at: int) -> Weighed:
         return engine.weigh(self.readings[at], self.learnt.unseen[at], left_out=at)

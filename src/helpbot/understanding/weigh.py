@@ -33,11 +33,12 @@ SIGNALS: Final = ("question", "signature", "exact", "chunk", "passage", "facet",
 # For a knowledge that has too few questions to learn from: about what the shipped one teaches.
 PRIOR: Final = np.array([9.0, 3.0, 2.0, 0.5, 1.0, 0.5, -1.5, 1.0, 2.0])
 
-SIGNS: Final = (
-    "score", "lead", "over refused", "missing", "unheard", "odd entities", "signature", "error without signature",
-    "conflict", "length", "share", "section", "broad", "words", "words over refused", "meaning", "meaning over refused",
-    "handover",
-)  # fmt: skip
+# Each with the side its weight must be on: 1 speaks for trusting the best candidate, -1 against, 0 may do either.
+SIGNS: Final = {
+    "score": 1, "lead": 1, "over refused": 1, "missing": -1, "unheard": -1, "odd entities": -1, "signature": 1,
+    "error without signature": -1, "conflict": -1, "length": 0, "share": 1, "section": 1, "broad": 0, "words": 1,
+    "words over refused": 1, "meaning": 1, "meaning over refused": 1, "handover": -1, "total": 1,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)

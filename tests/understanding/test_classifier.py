@@ -1,0 +1,61 @@
+"""What is learnt from examples, and what would have been said without them."""
+
+import numpy as np
+from helpbot.retrieval.tokens import Tokenizer
+from helpbot.understanding.classifier import Examples, Kernel, Vectoriser, fit
+
+TEXTS = [
+    "how do I reset my password", "password forgotten, reset please", "reset the password of a user",
+    "where is the invoice of march", "invoice not received", "send me the invoice again",
+    "printer is jammed", "the printer has a paper jam", "paper jam in printer two",
+]  # fmt: skip
+LABELS = np.repeat(np.arange(3), 3)
+
+
+def _learnt(kernel: Kernel | None = None) -> tuple[Vectoriser, Examples]:
+    vectoriser = Vectoriser.learn(TEXTS, kernel or Kernel(), Tokenizer(), Tokenizer(stop_words=()))
+    return vectoriser, Examples.of([vectoriser.row(text) for text in TEXTS], len(vectoriser.columns))
+
+
+def test_a_text_is_wholly_like_itself_and_less_like_any_other() -> None:
+    vectoriser, examples = _learnt()
+    for number, text in enumerate(TEXTS):
+        likeness = examples.likeness(vectoriser.row(text))
+        assert likeness[number] >= likeness.max() - 1e-5
+        assert 0.5 < likeness[number] < 1 + 1e-5  # less than 1 where a view has nothing in common with any other
+
+
+def test_likeness_row_by_row_is_the_matrix_of_products() -> None:
+    vectoriser, examples = _learnt()
+    rows = np.array([examples.likeness(vectoriser.row(text)) for text in TEXTS])
+    assert np.abs(rows - examples.products()).max() < 1e-5
+
+
+def test_a_text_of_unknown_words_is_like_nothing() -> None:
+    vectoriser, examples = _learnt()
+    assert not examples.likeness(vectoriser.row("zzz qqq")).any()
+    assert not examples.likeness(vectoriser.row("")).any()
+
+
+def test_what_an_example_scores_unseen_is_what_a_fit_without_it_says() -> None:
+    vectoriser, examples = _learnt()
+    kernel = Kernel()
+    products = kernel.of_words(examples.products())
+    wanted = np.eye(3)[LABELS]
+    whole = fit(products, wanted, 0.2, folds=np.arange(9))
+    for left_out in range(9):
+        rest = np.delete(np.arange(9), left_out)
+        part = fit(products[np.ix_(rest, rest)], wanted[rest], 0.2)
+        assert np.abs(products[left_out, rest] @ part.dual - whole.unseen[left_out]).max() < 1e-9
+
+
+def test_unseen_examples_go_to_their_own_class() -> None:
+    vectoriser, examples = _learnt()
+    learnt = fit(Kernel().of_words(examples.products()), np.eye(3)[LABELS], 0.2, folds=np.arange(9))
+    assert (learnt.unseen.argmax(axis=1) == LABELS).all()
+
+
+def test_a_misspelt_word_is_still_like_the_right_one() -> None:
+    vectoriser, examples = _learnt()
+    likeness = examples.likeness(vectoriser.row("pasword reset"))
+    assert int(LABELS[np.argmax(likeness)]) == 0

@@ -1,0 +1,185 @@
+"""What messages come to, on the shipped knowledge with words alone, and on knowledge that has nothing but articles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from helpbot.compiled import open_engine
+from helpbot.dialogue.policy import Answer, Clarify, Policy, Unknown, decide
+from helpbot.knowledge.base import KnowledgeBase
+from helpbot.knowledge.chunk import chunks_of
+from helpbot.knowledge.parse import parse_article
+from helpbot.understanding.diagnosis import InputKind
+from helpbot.understanding.engine import Engine
+from helpbot.understanding.training import train
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return open_engine(ROOT / "knowledge").engine
+
+
+def _answers(engine: Engine, text: str) -> list[str | None]:
+    decisions = [decide(problem, Policy(), engine.knowledge) for problem in engine.diagnose(text).problems]
+    return [decision.candidate.resolution for decision in decisions if isinstance(decision, Answer)]
+
+
+ANSWERED = [
+    ("catalogItem object is invalid. 80 is an inactive", ["connectwise-catalogitem-inactive"]),
+    ('{"err":{"detail":"catalogItem object is invalid. 1307 is an inactive"}}', ["connectwise-catalogitem-inactive"]),
+    ("COMPANY HAS NO EXTERNAL IDENTIFIER", ["company-no-external-identifier"]),
+    ("how long do you back off when ConnectWise limits our calls?", ["connectwise-rate-limit"]),
+    ("which permission does a user need to import pricing books", ["permissions-list"]),
+    (
+        "- BillingCode does not exist or is invalid\n- Opportunity was not found in Autotask",
+        ["billingcode-invalid", "autotask-opportunity-not-found"],
+    ),
+]
+REFUSED = [
+    "Ticket was not found in Autotask",
+    "taxCode object is invalid. 80 is an inactive",
+    "Agreement has no external identifier",
+    "Contract was not found in HaloPSA",
+    "sing me a song about routers",
+    "Can two reps share one quote and split the deal?",
+    "what is the capital of France",
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), ANSWERED)
+def test_what_the_articles_cover_is_answered(engine: Engine, text: str, wanted: list[str]) -> None:
+    assert _answers(engine, text) == wanted
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_they_do_not_cover_gets_no_answer(engine: Engine, text: str) -> None:
+    assert _answers(engine, text) == []
+
+
+def test_the_placeholders_of_a_known_error_are_captured(engine: Engine) -> None:
+    candidate = engine.diagnose("catalogItem object is invalid. 1145 is an inactive").problems[0].candidates[0]
+    assert candidate.exact
+    assert candidate.captured == {"category_id": "1145"}
+
+
+def test_an_open_question_is_asked_back(engine: Engine) -> None:
+    problem = engine.diagnose("external identifier missing").problems[0]
+    decision = decide(problem, Policy(), engine.knowledge)
+    assert isinstance(decision, Clarify)
+    names = {candidate.resolution for candidate in decision.candidates}
+    assert {"company-no-external-identifier", "contact-no-external-identifier"} <= names
+
+
+def test_a_person_is_asked_for(engine: Engine) -> None:
+    assert engine.diagnose("let me talk to a real person please").handover >= 0.5
+    assert engine.diagnose("BillingCode does not exist or is invalid").handover < 0.5
+
+
+def test_a_known_system_tells_neighbours_apart(engine: Engine) -> None:
+    text = "how are users matched"
+    for psa in ("autotask", "connectwise", "halopsa"):
+        scores = {c.resolution: c.score for c in engine.diagnose(text, {"psa": psa}).problems[0].candidates}
+        plain = {c.resolution: c.score for c in engine.diagnose(text).problems[0].candidates}
+        assert scores[f"user-matching-{psa}"] >= plain[f"user-matching-{psa}"]
+
+
+def test_an_unknown_error_is_kept_as_it_stands(engine: Engine) -> None:
+    text = "our sync stopped:\nERROR Widget 77 could not be frobnicated: code 0x80070005"
+    problem = engine.diagnose(text).problems[0]
+    assert problem.unknown_error
+    assert problem.unknown_error in text
+
+
+def test_nothing_is_asked_of_an_empty_message(engine: Engine) -> None:
+    for text in ("", "   \n", "\u200b\u200b"):
+        diagnosis = engine.diagnose(text)
+        assert diagnosis.kind is InputKind.EMPTY
+        assert diagnosis.problems == ()
+
+
+def test_the_same_message_means_the_same(engine: Engine) -> None:
+    text = "our quotes do not arrive in halo, and what does Rejected mean?"
+    assert engine.diagnose(text) == engine.diagnose(text)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=400))
+def test_any_text_comes_to_something(engine: Engine, text: str) -> None:
+    for problem in engine.diagnose(text).problems:
+        assert 0 <= problem.known <= 1
+        confidences = [candidate.confidence for candidate in problem.candidates]
+        assert confidences == sorted(confidences, reverse=True)
+        assert all(0 <= confidence <= 1 for confidence in confidences)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 20_000, "́" * 5_000, "\ud800" * 100, "a" * 20_000, "x " * 10_000, "\x00\x07" * 500]
+)
+def test_bad_input_comes_to_something(engine: Engine, text: str) -> None:
+    engine.diagnose(text)
+
+
+ARTICLE = """---
+title: The door
+updated: 2026-01-01
+---
+## The door does not open {#stuck}
+
+The message `Door handle is frozen solid` means that the lock has iced over.
+
+1. Warm the handle with your hand.
+2. Turn it twice to the left.
+
+## Paint {#paint}
+
+The door is painted green every spring, with two coats.
+"""
+
+
+@pytest.fixture(scope="module")
+def door() -> Engine:
+    article = parse_article(ARTICLE, "articles/door.md", "door")
+    assert not isinstance(article, list)
+    knowledge = KnowledgeBase(articles={"door": article}, resolutions={}, chunks=chunks_of([article]))
+    return Engine(knowledge, train(knowledge))
+
+
+def test_articles_alone_answer_with_their_section(door: Engine) -> None:
+    for text in ("Door handle is frozen solid", "when is the door painted"):
+        candidate = door.diagnose(text).problems[0].candidates[0]
+        assert candidate.passage is not None
+        assert candidate.passage.anchor == ("stuck" if "frozen" in text else "paint")
+    assert door.search("painted green")[0].anchor == "paint"
+
+
+def test_articles_alone_refuse_what_shares_no_word_with_them(door: Engine) -> None:
+    problem = door.diagnose("reset my password").problems[0]
+    assert isinstance(decide(problem, Policy(), door.knowledge), Unknown)
+
+
+def test_a_stored_engine_answers_like_the_one_it_was_made_from(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HELPBOT_CACHE", str(tmp_path))
+    folder = tmp_path / "knowledge"
+    (folder / "articles").mkdir(parents=True)
+    (folder / "articles" / "door.md").write_text(ARTICLE)
+    told: list[str] = []
+    first = open_engine(folder)
+    again = open_engine(folder, report=told.append)
+    assert (first.warm, again.warm) == (False, True)
+    assert first.knowledge == again.knowledge
+    assert first.engine.diagnose("the door is stuck") == again.engine.diagnose("the door is stuck")
+    stored = next(tmp_path.glob("engine-*.bin"))
+    whole = stored.read_bytes()
+    for broken in (whole[:-10], whole[:200], b"", whole[:300] + b"\xff" + whole[301:], b"not an engine"):
+        stored.write_bytes(broken)
+        told.clear()
+        assert not open_engine(folder, report=told.append).warm
+        assert "made again" in told[0]
