@@ -10,10 +10,12 @@ import hmac
 import itertools
 import json
 import socket
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -31,6 +33,7 @@ from helpbot.desk.records import DeskSettings
 from helpbot.dialogue.world import World
 from helpbot.escalation.routing import KINDS, Kind, Route, Routing
 from helpbot.messages import Channel, Inbound, Person
+from helpbot.store.migrate import migrate_sqlite
 from helpbot.store.sql import SqlStore
 from tests.dialogue.worlds import small_world
 from tests.slack.standin import StandIn
@@ -105,6 +108,20 @@ class Door:
 DOOR = Door()
 
 
+@cache
+def _world() -> World:
+    return small_world()
+
+
+@cache
+def _empty() -> bytes:
+    """A database as it is made, so that it is made once."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        migrate_sqlite(path)
+        return path.read_bytes()
+
+
 class Bot:
     """`tell` and its like play Slack; `settle` lets everything be worked off that is due."""
 
@@ -121,11 +138,14 @@ class Bot:
     ) -> None:
         self.slack, self.folder = slack, folder
         self.settings = settings or settings_for(slack)
-        self.world = world or small_world()
+        self.world = world or _world()
         self.clock = clock or Clock()
         self.mono = Clock()
         self.alerts: list[str] = []
-        self.store = SqlStore(url or f"sqlite:///{folder}/helpbot.db")
+        path = folder / "helpbot.db"
+        if url is None and not path.exists():
+            path.write_bytes(_empty())
+        self.store = SqlStore(url or f"sqlite:///{path}")
         to_user = frozenset({Kind.MESSAGE_TO_USER})
         routes = {
             name: Route(name=name, sender="slack", target="C0CASES", per_second=1000.0, kinds=kinds)

@@ -27,7 +27,7 @@ def slack(_standin: StandIn) -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def bot(slack: StandIn, tmp_path: Path, sqlite_url: str) -> Iterator[Bot]:
-    bot = Bot(slack, tmp_path, url=sqlite_url)
+def bot(slack: StandIn, tmp_path: Path) -> Iterator[Bot]:
+    bot = Bot(slack, tmp_path)
     yield bot
     bot.close()

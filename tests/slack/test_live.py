@@ -18,9 +18,9 @@ from tests.slack.standin import StandIn
 
 
 @pytest.fixture
-def live(slack: StandIn, tmp_path: Path, sqlite_url: str, shipped_world: World) -> Iterator[Bot]:
+def live(slack: StandIn, tmp_path: Path, shipped_world: World) -> Iterator[Bot]:
     slack.rate = (3, 1.0)
-    bot = Bot(slack, tmp_path, url=sqlite_url, world=shipped_world, pace=Pace())
+    bot = Bot(slack, tmp_path, world=shipped_world, pace=Pace())
     stop = threading.Event()
     courier = threading.Thread(target=bot.courier.run, args=(stop,))
     courier.start()

@@ -256,11 +256,11 @@ def test_a_thousand_events_with_repeats_reordering_and_losses_have_one_effect_ea
                 )
     assert len(events) >= 1_000
     chance.shuffle(events)
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda e: bot.event(e[1], event_id=e[2]).status_code, events))
     assert set(answers) == {200}
-    while bot.service.work():
-        pass
+    bot.service.start()
+    _until(lambda: bot.service.waiting == 0, 60)
     count = bot.store.engine.read(
         lambda c: c.execute("SELECT count(*) FROM messages WHERE author = 'user'").fetchone()
     )[0]

@@ -27,7 +27,7 @@ from slack_sdk.webhook import WebhookClient
 from helpbot.channels.slack.settings import API_URL, SlackSettings
 from helpbot.errors import OutsideError
 
-__all__ = ["ACCOUNT", "CHANNEL", "UNSURE", "Pace", "Slack", "SlackFault"]
+__all__ = ["ACCOUNT", "CHANNEL", "METHOD", "THREAD", "UNSURE", "Pace", "Slack", "SlackFault"]
 
 log = logging.getLogger("helpbot.slack")
 
@@ -35,17 +35,24 @@ log = logging.getLogger("helpbot.slack")
 ACCOUNT: Final = frozenset(
     {
         "access_denied", "account_inactive", "app_missing_action_url", "ekm_access_denied", "enterprise_is_restricted",
-        "invalid_auth", "missing_scope", "no_permission", "not_allowed_token_type", "not_authed", "not_installed",
-        "org_login_required", "team_access_not_granted", "token_expired", "token_revoked", "two_factor_setup_required",
+        "invalid_auth", "not_authed", "not_installed", "org_login_required", "team_access_not_granted", "token_expired",
+        "token_revoked", "two_factor_setup_required",
     }
 )  # fmt: skip
+# One method does not work until an operator does something.
+METHOD: Final = frozenset({"missing_scope", "no_permission", "not_allowed_token_type"})
 # Nothing in this channel works until somebody does something.
 CHANNEL: Final = frozenset(
     {
-        "cannot_reply_to_message", "channel_is_archived", "channel_not_found", "is_archived", "is_inactive",
-        "messages_tab_disabled", "not_in_channel", "posting_to_channel_denied", "restricted_action",
-        "restricted_action_non_threadable_channel", "restricted_action_read_only_channel",
-        "restricted_action_thread_locked", "restricted_action_thread_only_channel", "user_not_in_channel",
+        "channel_is_archived", "channel_not_found", "is_archived", "is_inactive", "messages_tab_disabled",
+        "not_in_channel", "posting_to_channel_denied", "restricted_action", "restricted_action_read_only_channel",
+    }
+)  # fmt: skip
+# This thread takes no more; the channel does.
+THREAD: Final = frozenset(
+    {
+        "cannot_reply_to_message", "message_not_found", "restricted_action_non_threadable_channel",
+        "restricted_action_thread_locked", "restricted_action_thread_only_channel", "thread_not_found",
     }
 )  # fmt: skip
 PASSING: Final = frozenset(
@@ -199,7 +206,7 @@ class Slack:
         `place` names the channel that a failure is about, where `channel` does not say it.
         """
         channel = place or str(arguments.get("channel") or arguments.get("channel_id") or "")
-        keys = [f"team:{team}"] + ([f"channel:{channel}"] if channel else [])
+        keys = _keys(team, method, channel)
         self._refuse_resting(keys)
         client = self.client(team)
         for attempt in (1, 2, 3):
@@ -225,7 +232,7 @@ class Slack:
         self, team: str, channel: str, thread: str, name: str, content: bytes, comment: str = ""
     ) -> Mapping[str, Any]:
         """Put a file into a thread."""
-        keys = [f"team:{team}", f"channel:{channel}"]
+        keys = _keys(team, "files.upload", channel)
         self._refuse_resting(keys)
         try:
             answer = self.client(team).files_upload_v2(
@@ -312,12 +319,10 @@ class Slack:
                     )
 
     def _note(self, fault: SlackFault, keys: list[str]) -> None:
-        if fault.error in ACCOUNT:
-            key = keys[0]
-        elif fault.error in CHANNEL and len(keys) > 1:
-            key = keys[1]
-        else:
+        named = next((n for n, errors in enumerate((ACCOUNT, METHOD, CHANNEL)) if fault.error in errors), None)
+        if named is None or named >= len(keys):
             return
+        key = keys[named]
         with self._lock:
             self._resting[key] = (self._now() + REST, fault.error)
             if self._told.get(key) == fault.error:
@@ -330,6 +335,11 @@ class Slack:
             for key in keys:
                 self._resting.pop(key, None)
                 self._told.pop(key, None)
+
+
+def _keys(team: str, method: str, channel: str) -> list[str]:
+    """What a call depends on: its workspace, its method there, its channel if it has one."""
+    return [f"team:{team}", f"method:{team} {method}"] + ([f"channel:{channel}"] if channel else [])
 
 
 _REMEDY: Final = {
@@ -359,7 +369,7 @@ def _fault(error: SlackApiError, method: str) -> SlackFault:
         return SlackFault(f"Slack wants fewer calls of {method}", error="ratelimited", retry_after=after)
     if status >= 500 or name in PASSING or not name:
         return SlackFault(f"Slack failed at {method} ({name or f'status {status}'})", error=name)
-    if name in ACCOUNT or name in CHANNEL:
+    if name in ACCOUNT | METHOD | CHANNEL:
         return SlackFault(f"Slack refused {method}: {name}", error=name)
     detail = ""
     if isinstance(data, dict):

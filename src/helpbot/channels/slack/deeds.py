@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from helpbot.channels.slack import blocks as draw
 from helpbot.channels.slack import limits, views
-from helpbot.channels.slack.calls import Slack, SlackFault
+from helpbot.channels.slack.calls import UNSURE, Slack, SlackFault
 from helpbot.channels.slack.mrkdwn import escape
 from helpbot.channels.slack.payloads import File, Heard, addressed
 from helpbot.channels.slack.people import People
@@ -153,8 +153,12 @@ class Deeds:
         mode = self._mode(said.team, said.channel)
         reply = self._engine.answer(said.text)
         sure = reply.outcome is Outcome.ANSWER and reply.confidence >= self._settings.notice_confidence
-        if mode is Mode.OFF or not sure or not self._state.keep_first("noticed", said.place.key, dict(data)):
+        if mode is Mode.OFF or not sure:
             return
+        if not self._state.keep_first("noticed", said.place.key, dict(data)):
+            spoken = self._state.kept("noticed", said.place.key)
+            if not spoken or spoken.get("ts") != said.ts:
+                return  # once a thread; only this very deed may be taken up again
         if mode is Mode.ANSWER:
             self._open(said)
             self._receive(said, said.place)
@@ -297,8 +301,9 @@ class Deeds:
         found = self._desk.messages(view.id, after=int(value.get("s", 0)) - 1, limit=1)
         if place is None or not found or not self._may_press(data, view.person.id):
             return
-        if not self._state.keep_first("shared", f"{place.key}:{value.get('s')}", True):
-            return
+        once = f"{place.key}:{value.get('s')}"
+        if self._state.kept("shared", once):
+            return  # presses of one conversation come one after the other
         drawn = self._sender.drawn(found[0])
         user = str(data["user"])
         asked = next((m.text for m in self._desk.messages(view.id, limit=1) if m.author == "user"), "")
@@ -314,11 +319,11 @@ class Deeds:
                 unfurl_links=False,
             )
         except SlackFault as fault:
-            self._state.drop("shared", f"{place.key}:{value.get('s')}")
-            if not fault.error:
+            if fault.error in UNSURE:
                 raise
             self._tell(data, "I cannot post in this channel. Invite me with /invite, then share again.")
             return
+        self._state.keep("shared", once, True)
         ts = place.ts or str(answer.get("ts", ""))
         self._state.keep("moved", place.key, {"channel": place.channel, "ts": ts})
         self._state.open_place(

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from helpbot.channels.slack import blocks as draw
 from helpbot.channels.slack import limits
-from helpbot.channels.slack.calls import CHANNEL, UNSURE, Slack, SlackFault
+from helpbot.channels.slack.calls import CHANNEL, THREAD, UNSURE, Slack, SlackFault
 from helpbot.channels.slack.places import Place, user_of
 from helpbot.channels.slack.settings import SlackSettings
 from helpbot.channels.slack.state import Mark, Mood, SlackState
@@ -242,7 +242,7 @@ class SlackSender:
         try:
             ts, channel = self._said(delivery, place, drawn)
         except SlackFault as fault:
-            if fault.error not in CHANNEL or place.is_dm:
+            if fault.error not in CHANNEL | THREAD or (place.is_dm and not place.ts):
                 raise
             # The channel is gone; the person is not.
             dm = self._direct(place, user, conversation)
