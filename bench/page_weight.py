@@ -19,10 +19,11 @@ import brotli
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tests.web.support import ROOT, Bot, Running, world
+
 from helpbot.channels.web.sites import LANGUAGES, Site, read_texts
 from helpbot.channels.web.widget import FOLDER, app_page
 from helpbot.dialogue.machine import greeting
-from tests.web.support import ROOT, Bot, Running, world
 
 BUDGET = {"before first open": 2_000, "after first open": 15_000}
 
@@ -31,24 +32,29 @@ def weights() -> dict[str, dict[str, int]]:
     """Bytes of each file, and of what is fetched before and after the first opening, by encoding."""
     texts, _ = read_texts(ROOT / "bot" / "widget" / "lang")
     pages = {
-        language: app_page(Site(), language, "", texts, greeting(world()), public_url="https://bot.example.com", attachments=True)
+        language: app_page(
+            Site(), language, "", texts, greeting(world()), public_url="https://bot.example.com", attachments=True
+        )
         for language in LANGUAGES
     }
     heaviest = max(pages.values(), key=lambda page: len(brotli.compress(page.encode(), quality=11)))
-    files = {name: (FOLDER / name).read_bytes() for name in ("loader.js", "app.js", "app.css")} | {"app.html": heaviest.encode()}
+    files = {name: (FOLDER / name).read_bytes() for name in ("loader.js", "app.js", "app.css")} | {
+        "app.html": heaviest.encode()
+    }
     found = {
         name: {"raw": len(data), "gzip": len(gzip.compress(data, 9)), "brotli": len(brotli.compress(data, quality=11))}
         for name, data in files.items()
     }
     found["before first open"] = found["loader.js"]
-    found["after first open"] = {kind: sum(found[name][kind] for name in ("app.html", "app.css", "app.js")) for kind in ("raw", "gzip", "brotli")}
+    found["after first open"] = {
+        kind: sum(found[name][kind] for name in ("app.html", "app.css", "app.js")) for kind in ("raw", "gzip", "brotli")
+    }
     return found
 
 
 def requests() -> dict[str, list[str]]:
     """What a browser asks the bot for, before and after the first opening."""
     from playwright.sync_api import sync_playwright
-
     from tests.browser.conftest import CHROMIUM
     from tests.browser.support import ARGUMENTS, Talk, host_pages
 
@@ -62,7 +68,9 @@ def requests() -> dict[str, list[str]]:
             before = [url.removeprefix(running.url) for url in talk.requests if url.startswith(running.url)]
             talk.open()
             talk.page.wait_for_timeout(300)
-            after = [url.removeprefix(running.url) for url in talk.requests if url.startswith(running.url)][len(before) :]
+            after = [url.removeprefix(running.url) for url in talk.requests if url.startswith(running.url)][
+                len(before) :
+            ]
             browser.close()
         bot.close()
     return {"before first open": before, "after first open": after}

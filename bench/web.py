@@ -7,6 +7,7 @@ same pool of threads. `--load N` holds 50 messages a second and the streams for 
 Server and generator share the machine's cores, as they do in the figures of docs/benchmarks.
 """
 
+# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import argparse
@@ -32,7 +33,6 @@ QUESTION = "BillingCode does not exist or is invalid"
 def serve(folder: str) -> None:
     """The server process: the real app, with one more route that is the ceiling."""
     from fastapi import Response
-
     from tests.web.support import Bot, Running
 
     bot = Bot(Path(folder))
@@ -66,9 +66,13 @@ class Wire:
 
     @classmethod
     async def open(cls, port: int) -> Wire:
+        """Connect."""
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
-    async def call(self, method: str, path: str, body: dict[str, Any] | None = None, token: str = "") -> tuple[int, bytes]:
+    async def call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, token: str = ""
+    ) -> tuple[int, bytes]:
+        """One request: its status and its body."""
         data = json.dumps(body).encode() if body is not None else b""
         head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nIdempotency-Key: {os.urandom(12).hex()}\r\nContent-Length: {len(data)}\r\n"
         head += f"Authorization: Bearer {token}\r\n" if token else ""
@@ -78,6 +82,7 @@ class Wire:
         return int(raw[9:12]), await self.reader.readexactly(length)
 
     async def start(self) -> tuple[str, str]:
+        """A conversation and its token."""
         status, body = await self.call("POST", "/api/v1/conversations", {})
         assert status == 201, body
         made = json.loads(body)
@@ -120,7 +125,9 @@ def share(times: list[float], part: float) -> float:
 async def watch(port: int, id_: str, token: str) -> asyncio.StreamWriter:
     """An open stream, read and thrown away."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET /api/v1/conversations/{id_}/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+    writer.write(
+        f"GET /api/v1/conversations/{id_}/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+    )
     await reader.readuntil(b"\r\n\r\n")
 
     async def drain() -> None:
@@ -158,7 +165,13 @@ async def load(port: int, seconds: float, streams: int, rate: float = 50) -> dic
     await asyncio.gather(*tasks)
     for writer in held:
         writer.close()
-    return {"messages": len(times), "streams": streams, "p50_ms": share(times, 0.5), "p99_ms": share(times, 0.99), "errors": errors}
+    return {
+        "messages": len(times),
+        "streams": streams,
+        "p50_ms": share(times, 0.5),
+        "p99_ms": share(times, 0.99),
+        "errors": errors,
+    }
 
 
 async def idle(port: int, pid: int, count: int) -> dict[str, Any]:
@@ -196,7 +209,9 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
     found: dict[str, Any] = {"throughput": []}
     with tempfile.TemporaryDirectory() as folder:
-        child = subprocess.Popen([sys.executable, __file__, "--serve", folder], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        child = subprocess.Popen(  # noqa: S603 - this file itself
+            [sys.executable, __file__, "--serve", folder], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
         try:
             assert child.stdout is not None
             port = int(child.stdout.readline().rsplit(":", 1)[1])
@@ -205,10 +220,20 @@ def main() -> int:
             for connections in options.connections:
                 bare, _ = asyncio.run(throughput(port, connections, options.seconds, ceiling=True))
                 real, times = asyncio.run(throughput(port, connections, options.seconds, ceiling=False))
-                row = {"connections": connections, "messages_a_second": round(real), "ceiling": round(bare), "share": round(real / bare, 2), "p50_ms": share(times, 0.5), "p99_ms": share(times, 0.99)}
+                row = {
+                    "connections": connections,
+                    "messages_a_second": round(real),
+                    "ceiling": round(bare),
+                    "share": round(real / bare, 2),
+                    "p50_ms": share(times, 0.5),
+                    "p99_ms": share(times, 0.99),
+                }
                 found["throughput"].append(row)
                 if not options.json:
-                    print(f"{connections:>3} connections: {real:,.0f} messages/s of {bare:,.0f} ({real / bare:.0%}), p50 {row['p50_ms']} ms, p99 {row['p99_ms']} ms", flush=True)
+                    print(
+                        f"{connections:>3} connections: {real:,.0f} messages/s of {bare:,.0f} ({real / bare:.0%}), p50 {row['p50_ms']} ms, p99 {row['p99_ms']} ms",
+                        flush=True,
+                    )
             if options.load:
                 found["load"] = asyncio.run(load(port, options.load, options.streams))
                 if not options.json:

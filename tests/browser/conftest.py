@@ -16,7 +16,18 @@ from tests.web.support import Bot, Running
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-CHROMIUM = os.environ.get("HELPBOT_CHROMIUM") or next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome") if Path(path).exists()), None) or shutil.which("chromium")
+CHROMIUM = (
+    os.environ.get("HELPBOT_CHROMIUM")
+    or next(
+        (
+            path
+            for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+            if Path(path).exists()
+        ),
+        None,
+    )
+    or shutil.which("chromium")
+)
 
 
 @pytest.fixture(scope="session")

@@ -31,12 +31,16 @@ def main(folder: Path) -> None:
         bot = Bot(Path(place), sites=sites, ocr=True)
         with Running(bot) as running:
             object.__setattr__(bot.settings, "public_url", running.url)
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, "--font-render-hinting=none"])
+            browser = playwright.chromium.launch(
+                executable_path=CHROMIUM, args=[*ARGUMENTS, "--font-render-hinting=none"]
+            )
             for width, size in SIZES.items():
                 for name in STATES:
                     _one(browser, running, folder / f"{name}-{width}.png", name, viewport=size)
                 for name in ("answer", "form", "agent"):
-                    _one(browser, running, folder / f"{name}-dark-{width}.png", name, viewport=size, color_scheme="dark")
+                    _one(
+                        browser, running, folder / f"{name}-dark-{width}.png", name, viewport=size, color_scheme="dark"
+                    )
                 _pages(browser, running, folder, width, size)
             _one(browser, running, folder / "form-de-390.png", "form", viewport=SIZES["390"], locale="de-DE")
             browser.close()
@@ -48,7 +52,9 @@ def _one(browser: Any, running: Running, path: Path, state: str, **options: Any)
     page = context.new_page()
     talk = Talk(page, running)
     if "locale" in options:
-        page.add_init_script("addEventListener('DOMContentLoaded', () => document.documentElement.removeAttribute('lang'))")
+        page.add_init_script(
+            "addEventListener('DOMContentLoaded', () => document.documentElement.removeAttribute('lang'))"
+        )
     page.goto(running.url)
     talk.open()
     STATES[state](talk)
@@ -63,7 +69,11 @@ def _pages(browser: Any, running: Running, folder: Path, width: str, size: Any) 
     for scheme, ending in (("light", ""), ("dark", "-dark")):
         context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")
         page = context.new_page()
-        for name, path in (("home", "/"), ("article", "/articles/psa-sync-issues#autotask-billingcode"), ("search", "/articles?q=billing code")):
+        for name, path in (
+            ("home", "/"),
+            ("article", "/articles/psa-sync-issues#autotask-billingcode"),
+            ("search", "/articles?q=billing code"),
+        ):
             page.goto(running.url + path)
             page.wait_for_timeout(200)
             page.screenshot(path=folder / f"{name}{ending}-{width}.png")

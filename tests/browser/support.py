@@ -1,5 +1,6 @@
 """A host page on another origin, the widget on it, and the things a person does with it."""
 
+# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import re
@@ -46,8 +47,16 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         bot = query.get("bot", "")
-        attributes = "".join(f' {name}="{escape(value)}"' for name, value in query.items() if name.startswith("data-") or name == "integrity")
-        tag = f'<script src="{bot}/widget/v1/loader.js" crossorigin="anonymous"{attributes} async></script>' if bot else ""
+        attributes = "".join(
+            f' {name}="{escape(value)}"'
+            for name, value in query.items()
+            if name.startswith("data-") or name == "integrity"
+        )
+        tag = (
+            f'<script src="{bot}/widget/v1/loader.js" crossorigin="anonymous"{attributes} async></script>'
+            if bot
+            else ""
+        )
         page = f"""<!doctype html><html lang="{escape(query.get("lang", "en"))}"><head><meta charset="utf-8"><title>A customer's page</title>
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <style nonce="host">body{{font:16px system-ui;margin:40px;background:#fafafa;color:#222}} button{{background:#d33!important;font:italic 40px serif}} *{{letter-spacing:1px}}</style></head>
@@ -94,11 +103,28 @@ class Talk:
         self.errors: list[str] = []
         self.requests: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" and "Failed to load resource" not in message.text else None)
+        page.on(
+            "console",
+            lambda message: (
+                self.errors.append(message.text)
+                if message.type == "error" and "Failed to load resource" not in message.text
+                else None
+            ),
+        )
         page.on("request", lambda request: self.requests.append(request.url))
 
     @classmethod
-    def on_host(cls, browser: Browser, running: Running, hosts: Hosts, *, context: Any = None, query: dict[str, str] | None = None, open: bool = True, **options: Any) -> Talk:
+    def on_host(
+        cls,
+        browser: Browser,
+        running: Running,
+        hosts: Hosts,
+        *,
+        context: Any = None,
+        query: dict[str, str] | None = None,
+        open: bool = True,  # noqa: A002 - what a test wants to say
+        **options: Any,
+    ) -> Talk:
         from urllib.parse import urlencode
 
         options.setdefault("viewport", {"width": 1280, "height": 820})

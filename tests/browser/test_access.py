@@ -1,5 +1,6 @@
 """The widget by keyboard and screen reader: axe finds nothing in any state, light and dark, in five languages."""
 
+# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,7 +25,11 @@ def faults(frame: Any) -> list[str]:
     if not frame.evaluate("!!window.axe"):
         frame.evaluate(AXE)
     found = frame.evaluate("(rules) => axe.run(document, {runOnly: rules.runOnly, resultTypes: ['violations']})", RULES)
-    return [f"{fault['id']}: {node['target']} {node['failureSummary']}" for fault in found["violations"] for node in fault["nodes"]]
+    return [
+        f"{fault['id']}: {node['target']} {node['failureSummary']}"
+        for fault in found["violations"]
+        for node in fault["nodes"]
+    ]
 
 
 @pytest.mark.parametrize("state", list(STATES))
@@ -55,7 +60,9 @@ def test_every_language_fits_a_telephone(talk: Open, language: str) -> None:
     page = talk(query={"data-lang": language}, viewport={"width": 320, "height": 640})
     STATES["form"](page)
     assert page.inside.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    hidden = page.inside.evaluate("[...document.querySelectorAll('button')].filter((b) => b.offsetWidth && b.scrollWidth > b.clientWidth + 1).length")
+    hidden = page.inside.evaluate(
+        "[...document.querySelectorAll('button')].filter((b) => b.offsetWidth && b.scrollWidth > b.clientWidth + 1).length"
+    )
     assert hidden == 0
 
 
@@ -66,7 +73,9 @@ def test_targets_have_44_pixels(talk: Open) -> None:
       .filter((e) => !(e.closest('label') || e.matches('.mark, .text a'))).map((e) => [e, e.getBoundingClientRect()])
       .filter(([, box]) => box.height < 44 || box.width < 44).map(([e, box]) => e.outerHTML.slice(0, 90) + box.width + 'x' + box.height)""")
     assert small == []
-    box = page.page.evaluate("(() => { helpbot.close(); const b = document.querySelector('helpbot-widget').shadowRoot.querySelector('.go').getBoundingClientRect(); return [b.width, b.height]; })()")
+    box = page.page.evaluate(
+        "(() => { helpbot.close(); const b = document.querySelector('helpbot-widget').shadowRoot.querySelector('.go').getBoundingClientRect(); return [b.width, b.height]; })()"
+    )
     assert min(box) >= 44
 
 
@@ -133,7 +142,8 @@ def test_right_to_left(talk: Open) -> None:
     page.ask(BILLING)
     assert page.inside.evaluate("getComputedStyle(document.querySelector('.app')).direction") == "rtl"
     user, log = page.frame.locator(".m.user .b").bounding_box(), page.log.bounding_box()
-    assert user and log
+    assert user
+    assert log
     assert user["x"] - log["x"] < 60
     assert faults(page.inside) == []
 
@@ -150,12 +160,20 @@ def test_motion_is_reduced_where_it_is_asked_for(talk: Open) -> None:
     assert page.inside.evaluate("getComputedStyle(document.querySelector('.m')).animationName") == "none"
 
 
-@pytest.mark.parametrize("path", ["/", "/articles", "/articles?q=billing", "/articles?q=zzzqqq", "/articles/troubleshooting", "/articles/missing"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/articles", "/articles?q=billing", "/articles?q=zzzqqq", "/articles/troubleshooting", "/articles/missing"],
+)
 def test_axe_finds_nothing_on_the_help_pages(browser: Any, running: Running, path: str) -> None:
     context = browser.new_context(color_scheme="light", reduced_motion="reduce")
     page = context.new_page()
     problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" and "404" not in message.text else None)
+    page.on(
+        "console",
+        lambda message: (
+            problems.append(message.text) if message.type == "error" and "404" not in message.text else None
+        ),
+    )
     page.goto(running.url + path)
     assert faults(page) == []
     page.emulate_media(color_scheme="dark")

@@ -1,5 +1,6 @@
 """The widget on other people's pages: strict policies, pinned scripts, hostile frames, foreign styles."""
 
+# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -86,7 +87,9 @@ def test_messages_from_other_frames_are_not_heard(talk: Open) -> None:
 
 def test_the_loader_takes_nothing_from_windows_messages(talk: Open) -> None:
     page = talk()
-    page.page.evaluate("for (const data of [['close'], ['unread', 99, 'x'], ['event', 'case', {}]]) postMessage(data, '*')")
+    page.page.evaluate(
+        "for (const data of [['close'], ['unread', 99, 'x'], ['event', 'case', {}]]) postMessage(data, '*')"
+    )
     page.page.wait_for_timeout(200)
     expect(page.input).to_be_visible()
     expect(page.page.locator("helpbot-widget .badge")).to_be_hidden()
@@ -115,7 +118,9 @@ def test_on_a_telephone_it_fills_the_screen(talk: Open) -> None:
 
 def test_where_storage_is_forbidden_it_still_works(talk: Open) -> None:
     page = talk(open=False)
-    page.page.context.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }})")
+    page.page.context.add_init_script(
+        "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError'); }})"
+    )
     page.page.reload()
     page.open()
     page.ask(BILLING)

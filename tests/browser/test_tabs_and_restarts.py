@@ -1,5 +1,6 @@
 """Many tabs, a server that is killed, a connection that fails: nothing lost, nothing doubled."""
 
+# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import time
@@ -59,7 +60,9 @@ def test_eight_tabs_stay_live_and_one_of_them_listens(browser: Any, bot: Bot, ho
 def test_without_locks_tabs_poll(browser: Any, bot: Bot, hosts: Any) -> None:
     with _served(bot) as running:
         context = browser.new_context(reduced_motion="reduce")
-        context.add_init_script("Object.defineProperty(Navigator.prototype, 'locks', {value: undefined}); delete window.BroadcastChannel;")
+        context.add_init_script(
+            "Object.defineProperty(Navigator.prototype, 'locks', {value: undefined}); delete window.BroadcastChannel;"
+        )
         talk = Talk.on_host(browser, running, hosts, context=context)
         case = talk.case()
         bot.agent(Act.CLAIM, case)
@@ -90,7 +93,9 @@ def test_the_server_goes_away_while_sending_and_comes_back(browser: Any, bot: Bo
         again.close()
 
 
-def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_comes_once(browser: Any, bot: Bot, hosts: Any) -> None:
+def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_comes_once(
+    browser: Any, bot: Bot, hosts: Any
+) -> None:
     with _served(bot) as running:
         talk = Talk.on_host(browser, running, hosts)
         talk.ask("hello")
@@ -118,7 +123,9 @@ def test_an_erased_conversation_is_left_and_a_new_one_begins(browser: Any, bot: 
     with _served(bot) as running:
         talk = Talk.on_host(browser, running, hosts)
         talk.ask("hello")
-        talk.inside.evaluate("(() => { const s = JSON.parse(localStorage['helpbot:default']); s.token = 'x'.repeat(43); localStorage['helpbot:default'] = JSON.stringify(s); })()")
+        talk.inside.evaluate(
+            "(() => { const s = JSON.parse(localStorage['helpbot:default']); s.token = 'x'.repeat(43); localStorage['helpbot:default'] = JSON.stringify(s); })()"
+        )
         talk.say(BILLING)
         expect(talk.frame.locator(".steps")).to_be_visible(timeout=10_000)
         assert _said(bot, talk) == [BILLING]

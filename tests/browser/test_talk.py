@@ -1,5 +1,6 @@
 """What a person does with the widget, on a page of another origin, against the real bot."""
 
+# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import re
@@ -19,7 +20,9 @@ def test_the_whole_way_from_a_question_to_a_case(talk: Open) -> None:
     page = talk()
     expect(page.log).to_contain_text("Salesbuildr")
     answer = page.ask(BILLING)
-    expect(answer.get_by_role("heading", name=re.compile("not mapped to a valid Autotask billing code"))).to_be_visible()
+    expect(
+        answer.get_by_role("heading", name=re.compile("not mapped to a valid Autotask billing code"))
+    ).to_be_visible()
     expect(answer.locator(".steps li")).not_to_have_count(0)
     expect(answer.locator(".steps .path b").first).to_have_text("Admin")
     page.press("No, not yet")

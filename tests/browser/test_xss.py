@@ -1,5 +1,6 @@
 """Sixty ways to make text into code, as message, product, error, article title, agent's name and file's name: none runs."""
 
+# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -52,7 +53,12 @@ def test_none_of_them_runs_as_a_message(talk: Open, running: Running) -> None:
         expect(page.frame.locator(".m.user[data-seq]")).to_have_count(number + 1, timeout=10_000)
     texts = page.frame.locator(".m.user .text").all_inner_texts()
     assert any("<script>boom()</script>" in text for text in texts)
-    assert page.frame.locator(".log script, .log svg[onload], .log iframe, .log img[src=x], .log [onerror], .log [onclick], .log style").count() == 0
+    assert (
+        page.frame.locator(
+            ".log script, .log svg[onload], .log iframe, .log img[src=x], .log [onerror], .log [onclick], .log style"
+        ).count()
+        == 0
+    )
     page.page.reload()
     page.open()
     expect(page.frame.locator(".m.user[data-seq]")).to_have_count(len(PAYLOADS))
@@ -95,7 +101,9 @@ def test_none_of_them_runs_as_what_the_bot_says_or_a_source(talk: Open) -> None:
                 *({"type": "code", "text": payload} for payload in PAYLOADS[:5]),
                 {"type": "case", "number": PAYLOADS[3], "state": PAYLOADS[3], "product_name": PAYLOADS[3], "error_message": PAYLOADS[3]},
             ]  # fmt: skip
-            reply["citations"] = [{"article": p, "title": p, "section": p, "anchor": p, "url": "/articles/x"} for p in PAYLOADS]
+            reply["citations"] = [
+                {"article": p, "title": p, "section": p, "anchor": p, "url": "/articles/x"} for p in PAYLOADS
+            ]
             reply["choices"] = [{"id": p, "label": p} for p in PAYLOADS]
         route.fulfill(response=answer, json=data)
 
@@ -103,7 +111,9 @@ def test_none_of_them_runs_as_what_the_bot_says_or_a_source(talk: Open) -> None:
     page.page.context.route("**/stream", lambda route: route.abort())  # else it would bring the true words first
     page.open()
     page.say("hello")
-    expect(page.frame.locator(".m.bot[data-seq]").last.locator(".choices button")).to_have_count(len(PAYLOADS), timeout=15_000)
+    expect(page.frame.locator(".m.bot[data-seq]").last.locator(".choices button")).to_have_count(
+        len(PAYLOADS), timeout=15_000
+    )
     assert page.frame.locator(".log [onerror], .log script, .log a[href^=javascript]").count() == 0
     page.frame.locator(".m.bot").last.locator(".choices button").nth(3).click()
     assert found == []
@@ -113,8 +123,10 @@ def test_none_of_them_runs_as_a_files_name(talk: Open, tmp_path: Path) -> None:
     page = talk(open=False)
     found = watched(page)
     page.open()
-    for number, name in enumerate(("<img src=x onerror=boom()>.png", "a\"onload=\"boom().png"), 1):
-        page.frame.locator("input[type=file]").set_input_files({"name": name, "mimeType": "image/png", "buffer": _png()})
+    for number, name in enumerate(("<img src=x onerror=boom()>.png", 'a"onload="boom().png'), 1):
+        page.frame.locator("input[type=file]").set_input_files(
+            {"name": name, "mimeType": "image/png", "buffer": _png()}
+        )
         expect(page.frame.locator(".chosen figcaption")).to_have_count(number, timeout=15_000)
     page.say("see these")
     expect(page.frame.locator(".m.user figcaption")).to_have_count(2)

@@ -1,5 +1,6 @@
 """A real bot for the web's tests: the shipped knowledge understood by words alone, SQLite in a folder, a free port."""
 
+# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import os
@@ -35,7 +36,12 @@ from helpbot.store.sql import SqlStore
 ROOT = Path(__file__).parents[2]
 SECRET = "a test secret of thirty-two bytes or more"
 OPEN = Limits(address=Rate(1e6, 1e6), start=Rate(1e6, 1e6), conversation=Rate(1e6, 1e6), attachments=Rate(1e6, 1e6))
-FREQUENT = ("billingcode-invalid", "connectwise-catalogitem-inactive", "access-forbidden-causes", "order-stuck-processing")
+FREQUENT = (
+    "billingcode-invalid",
+    "connectwise-catalogitem-inactive",
+    "access-forbidden-causes",
+    "order-stuck-processing",
+)
 BILLING = "BillingCode does not exist or is invalid"
 
 
@@ -66,7 +72,9 @@ def settings(folder: Path, **changes: Any) -> WebSettings:
 class Bot:
     """A desk over a database, and the web edge before it."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), **changes: Any) -> None:
+    def __init__(
+        self, folder: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), **changes: Any
+    ) -> None:
         self.folder = folder
         self.store = SqlStore(f"sqlite:///{folder / 'helpbot.db'}")
         self.desk = Desk(self.store, world, clock=clock)
@@ -75,7 +83,9 @@ class Bot:
 
     def agent(self, act: Act, case: str, text: str = "", name: str = "Anna", **more: Any) -> Any:
         """An agent does something with a case."""
-        command = AgentCommand(key=os.urandom(8).hex(), case=case, agent=Person(id=f"agent-{name}", name=name), act=act, text=text, **more)
+        command = AgentCommand(
+            key=os.urandom(8).hex(), case=case, agent=Person(id=f"agent-{name}", name=name), act=act, text=text, **more
+        )
         return self.desk.agent(command)
 
     def close(self) -> None:
@@ -127,7 +137,11 @@ class Visitor:
 
     def __init__(self, web: httpx.Client, context: Mapping[str, str] | None = None, **headers: str) -> None:
         self.web, self.headers = web, headers
-        answer = web.post("/api/v1/conversations", json={"context": dict(context or {})}, headers={"Idempotency-Key": key(), **headers})
+        answer = web.post(
+            "/api/v1/conversations",
+            json={"context": dict(context or {})},
+            headers={"Idempotency-Key": key(), **headers},
+        )
         assert answer.status_code == 201, answer.text
         self.id, self.token = answer.json()["id"], answer.json()["token"]
         self.greeting = answer.json()["messages"]
@@ -203,4 +217,18 @@ def process(folder: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str]
         child.stdout.close()
 
 
-__all__ = ["BILLING", "OPEN", "ROOT", "SECRET", "Bot", "Running", "Visitor", "client", "key", "load_knowledge", "process", "settings", "world"]
+__all__ = [
+    "BILLING",
+    "OPEN",
+    "ROOT",
+    "SECRET",
+    "Bot",
+    "Running",
+    "Visitor",
+    "client",
+    "key",
+    "load_knowledge",
+    "process",
+    "settings",
+    "world",
+]

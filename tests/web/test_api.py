@@ -71,7 +71,10 @@ def test_a_start_that_is_repeated_gives_the_same_conversation(web: httpx.Client)
     two = web.post("/api/v1/conversations", json={}, headers={"Idempotency-Key": idem}).json()
     assert one["id"] == two["id"]
     for token in (one["token"], two["token"]):
-        assert web.get(f"/api/v1/conversations/{one['id']}", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+        assert (
+            web.get(f"/api/v1/conversations/{one['id']}", headers={"Authorization": f"Bearer {token}"}).status_code
+            == 200
+        )
 
 
 def test_messages_come_after_a_number(web: httpx.Client) -> None:
@@ -160,6 +163,19 @@ def test_a_head_of_the_document_is_405_with_what_is_allowed(web: httpx.Client) -
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("path", ["/slack/events", "/docs", "/redoc", "/admin", "/.env", "/widget/v1/manifest.json", "/widget/v1/../app.py", "/static/../app.py", "/static/%2e%2e/app.py"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/slack/events",
+        "/docs",
+        "/redoc",
+        "/admin",
+        "/.env",
+        "/widget/v1/manifest.json",
+        "/widget/v1/../app.py",
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+    ],
+)
 def test_what_is_not_there_is_404(web: httpx.Client, path: str) -> None:
     assert web.get(path).status_code == 404

@@ -1,5 +1,6 @@
 """RELIABILITY.md's bad inputs 1 to 25: a clear refusal, nothing stored, and the next request is served."""
 
+# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import socket
@@ -21,7 +22,11 @@ def visitor(web: httpx.Client) -> Visitor:
 
 
 def raw(visitor: Visitor, body: bytes, kind: str = "application/json", **headers: str) -> httpx.Response:
-    return visitor.web.post(visitor.path + "/messages", content=body, headers={**visitor.auth, "Idempotency-Key": key(), "Content-Type": kind, **headers})
+    return visitor.web.post(
+        visitor.path + "/messages",
+        content=body,
+        headers={**visitor.auth, "Idempotency-Key": key(), "Content-Type": kind, **headers},
+    )
 
 
 DEEP = b"[" * 100_000
@@ -79,7 +84,11 @@ def test_4_another_content_type(visitor: Visitor) -> None:
 
 def test_6_a_body_too_large_is_refused_before_it_is_read(running: Running) -> None:
     with socket.create_connection(("127.0.0.1", running.port), 5) as wire:
-        wire.sendall(b"POST /api/v1/conversations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nIdempotency-Key: " + b"k" * 20 + b"\r\nContent-Length: 50000000\r\n\r\n")
+        wire.sendall(
+            b"POST /api/v1/conversations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nIdempotency-Key: "
+            + b"k" * 20
+            + b"\r\nContent-Length: 50000000\r\n\r\n"
+        )
         assert wire.recv(4096).startswith(b"HTTP/1.1 413")
 
 
@@ -88,9 +97,18 @@ def test_7_and_8_bodies_that_never_end(tmp_path: Path) -> None:
 
     bot = Bot(tmp_path, limits=replace(OPEN, body_seconds=0.5))
     with Running(bot) as running:
-        for head, rest in ((b"Content-Length: 10\r\n\r\n", b"hello"), (b"Transfer-Encoding: chunked\r\n\r\n", b"5\r\nhello\r\n")):
+        for head, rest in (
+            (b"Content-Length: 10\r\n\r\n", b"hello"),
+            (b"Transfer-Encoding: chunked\r\n\r\n", b"5\r\nhello\r\n"),
+        ):
             with socket.create_connection(("127.0.0.1", running.port), 5) as wire:
-                wire.sendall(b"POST /api/v1/conversations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nIdempotency-Key: " + b"k" * 20 + b"\r\n" + head + rest)
+                wire.sendall(
+                    b"POST /api/v1/conversations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nIdempotency-Key: "
+                    + b"k" * 20
+                    + b"\r\n"
+                    + head
+                    + rest
+                )
                 wire.settimeout(5)
                 assert wire.recv(4096).startswith(b"HTTP/1.1 408")
     bot.close()
@@ -98,7 +116,11 @@ def test_7_and_8_bodies_that_never_end(tmp_path: Path) -> None:
 
 def test_8_chunks_without_end_are_cut_at_the_cap(running: Running) -> None:
     with socket.create_connection(("127.0.0.1", running.port), 5) as wire:
-        wire.sendall(b"POST /api/v1/conversations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nIdempotency-Key: " + b"k" * 20 + b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+        wire.sendall(
+            b"POST /api/v1/conversations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nIdempotency-Key: "
+            + b"k" * 20
+            + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         for _ in range(40):
             try:
                 wire.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
@@ -108,7 +130,12 @@ def test_8_chunks_without_end_are_cut_at_the_cap(running: Running) -> None:
 
 
 def test_17_and_18_marks_and_overrides_are_kept_whole(visitor: Visitor) -> None:
-    for text in ("e" + "\u0301" * 5000, "safe \u202etxt.exe\u202c", "<script>alert(1)</script>", "{{ 7*7 }} {% x %} '; DROP TABLE messages;--"):
+    for text in (
+        "e" + "\u0301" * 5000,
+        "safe \u202etxt.exe\u202c",
+        "<script>alert(1)</script>",
+        "{{ 7*7 }} {% x %} '; DROP TABLE messages;--",
+    ):
         answer = visitor.say(text)
         assert answer["messages"][0]["text"] == text
         assert "49" not in answer["messages"][-1]["text"]
@@ -120,7 +147,9 @@ def test_21_tokens_and_keys(visitor: Visitor, web: httpx.Client) -> None:
     assert visitor.token not in in_address.text
     assert web.get(f"{visitor.path}/messages?Access_Token=x").status_code == 400
     for idem in ("", "x" * 300, "with space"):
-        answer = web.post(visitor.path + "/messages", json={"text": "a"}, headers={**visitor.auth, "Idempotency-Key": idem})
+        answer = web.post(
+            visitor.path + "/messages", json={"text": "a"}, headers={**visitor.auth, "Idempotency-Key": idem}
+        )
         assert answer.status_code == 400
         assert answer.json()["type"] == "urn:helpbot:idempotency-key"
     assert web.post(visitor.path + "/messages", json={"text": "a"}, headers=visitor.auth).status_code == 400
@@ -130,7 +159,9 @@ def test_21_tokens_and_keys(visitor: Visitor, web: httpx.Client) -> None:
 
 @pytest.mark.parametrize("last", ["-1", "abc", "1" + "0" * 30, "9" * 9, "1.5", "٣", ""])
 def test_24_a_last_event_id_that_is_none_begins_at_the_start(visitor: Visitor, last: str) -> None:
-    with visitor.web.stream("GET", visitor.path + "/stream", headers={**visitor.auth, "Last-Event-ID": last.encode()}) as stream:
+    with visitor.web.stream(
+        "GET", visitor.path + "/stream", headers={**visitor.auth, "Last-Event-ID": last.encode()}
+    ) as stream:
         assert stream.status_code == 200
         for line in stream.iter_lines():
             if line.startswith("id: "):
@@ -143,7 +174,9 @@ def test_25_odd_range_and_accept_are_ignored(visitor: Visitor, web: httpx.Client
         assert web.get(visitor.path + "/messages", headers={**visitor.auth, **headers}).status_code == 200
 
 
-@pytest.mark.parametrize("query", ["after=-1", "after=abc", "after=1e5", "after=" + "9" * 30, "limit=0", "limit=100000"])
+@pytest.mark.parametrize(
+    "query", ["after=-1", "after=abc", "after=1e5", "after=" + "9" * 30, "limit=0", "limit=100000"]
+)
 def test_odd_numbers_are_refused(visitor: Visitor, query: str) -> None:
     assert visitor.web.get(f"{visitor.path}/messages?{query}", headers=visitor.auth).status_code == 422
 
@@ -157,7 +190,9 @@ def test_27_buckets_say_when_to_come_back(tmp_path: Path) -> None:
         answers = [visitor.post({"text": BILLING}) for _ in range(5)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
         assert int(answers[-1].headers["retry-after"]) >= 1
-        starts = [web.post("/api/v1/conversations", json={}, headers={"Idempotency-Key": key()}).status_code for _ in range(3)]
+        starts = [
+            web.post("/api/v1/conversations", json={}, headers={"Idempotency-Key": key()}).status_code for _ in range(3)
+        ]
         assert starts == [201, 429, 429]
     bot.close()
 

@@ -1,5 +1,6 @@
 """The whole API against what its own document promises: whatever is sent, no fault of ours and no undocumented answer."""
 
+# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 from pathlib import Path
@@ -14,7 +15,11 @@ def test_no_call_provokes_a_fault_of_ours(tmp_path: Path, runs: int) -> None:
     import schemathesis
     from hypothesis import HealthCheck, given, settings
     from schemathesis.checks import not_a_server_error
-    from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
 
     bot = Bot(tmp_path)
     with client(bot) as web:
@@ -32,7 +37,15 @@ def test_no_call_provokes_a_fault_of_ours(tmp_path: Path, runs: int) -> None:
                     case.path_parameters["conversation_id"] = visitor.id
                 headers = {"Authorization": f"Bearer {visitor.token}"}
                 response = case.call(base_url=str(web.base_url), headers=headers)
-                case.validate_response(response, checks=[not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance])
+                case.validate_response(
+                    response,
+                    checks=[
+                        not_a_server_error,
+                        status_code_conformance,
+                        content_type_conformance,
+                        response_schema_conformance,
+                    ],
+                )
 
             check()
         assert web.get("/healthz").status_code == 200

@@ -1,5 +1,6 @@
 """RELIABILITY.md's threats as far as HTTP sees them: T1, T3, T4, T5, T7, T9, T13, T19, T20, T21, T24, T25, T27, T30."""
 
+# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import base64
@@ -76,7 +77,9 @@ def test_every_way_of_having_no_right_looks_the_same(running: Running, web: http
         bodies = set()
         for id_ in (mine.id, "a" * 26, "1", "[]", "..", mine.id + "%00"):
             for name, headers in tokens.items():
-                answer = ask(web, method, path.replace("{conversation_id}", id_).replace("{attachment_id}", "b" * 26), headers)
+                answer = ask(
+                    web, method, path.replace("{conversation_id}", id_).replace("{attachment_id}", "b" * 26), headers
+                )
                 assert answer.status_code == 404, (method, path, id_, name, answer.text)
                 if id_ not in ("..", mine.id + "%00"):
                     told = answer.json()
@@ -104,7 +107,13 @@ def test_metrics_through_a_proxy_are_closed(web: httpx.Client) -> None:
 
 @pytest.mark.parametrize("name", ["site", "lang", "dir", "welcome", "colour", "name", "o"])
 def test_parameters_of_the_frame_cannot_write_into_it(web: httpx.Client, name: str) -> None:
-    for payload in ('"><script>alert(1)</script>', "javascript:alert(1)", "' onload='alert(1)", "default\r\nX-Evil: 1", "{{7*7}}"):
+    for payload in (
+        '"><script>alert(1)</script>',
+        "javascript:alert(1)",
+        "' onload='alert(1)",
+        "default\r\nX-Evil: 1",
+        "{{7*7}}",
+    ):
         answer = web.get("/widget/v1/app.html", params={name: payload})
         assert answer.status_code in {200, 404}
         assert "alert(1)" not in answer.text
@@ -129,7 +138,9 @@ def test_a_search_page_shows_a_question_as_text_only(web: httpx.Client) -> None:
         ("", "", (), "unknown"),
     ],
 )
-def test_only_trusted_proxies_say_where_a_request_is_from(peer: str, forwarded: str, trusted: tuple[str, ...], wanted: str) -> None:
+def test_only_trusted_proxies_say_where_a_request_is_from(
+    peer: str, forwarded: str, trusted: tuple[str, ...], wanted: str
+) -> None:
     from ipaddress import ip_network
 
     assert client_address(peer, forwarded, tuple(ip_network(each) for each in trusted)) == wanted
@@ -149,7 +160,11 @@ def png(size: tuple[int, int] = (8, 8), kind: str = "PNG", **options: Any) -> by
 
 
 def upload(visitor: Visitor, data: bytes, kind: str = "image/png", name: str = "a.png") -> httpx.Response:
-    return visitor.web.post(visitor.path + "/attachments", content=data, headers={**visitor.auth, "Idempotency-Key": key(), "Content-Type": kind, "File-Name": name})
+    return visitor.web.post(
+        visitor.path + "/attachments",
+        content=data,
+        headers={**visitor.auth, "Idempotency-Key": key(), "Content-Type": kind, "File-Name": name},
+    )
 
 
 def test_a_picture_is_drawn_anew_and_only_its_owner_sees_it(web: httpx.Client) -> None:
@@ -161,7 +176,9 @@ def test_a_picture_is_drawn_anew_and_only_its_owner_sees_it(web: httpx.Client) -
     hidden = PngInfo()
     hidden.add_text("comment", "<script>canary-in-a-picture</script>")
     visitor = Visitor(web)
-    kept = upload(visitor, png(pnginfo=hidden) + b"<script>canary-after</script>", name="..%2F..%2Fetc%2Fpasswd%E2%80%8B.png").json()
+    kept = upload(
+        visitor, png(pnginfo=hidden) + b"<script>canary-after</script>", name="..%2F..%2Fetc%2Fpasswd%E2%80%8B.png"
+    ).json()
     assert kept["name"] == "passwd.png"
     got = web.get(f"{visitor.path}/attachments/{kept['id']}", headers=visitor.auth)
     assert b"canary" not in got.content
@@ -204,7 +221,12 @@ def test_a_picture_that_would_unfold_without_end_is_refused(web: httpx.Client) -
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 50_000, 50_000, 8, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(b"\0" * 1_000_000)) + chunk(b"IEND", b"")
+    bomb = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 50_000, 50_000, 8, 0, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1_000_000))
+        + chunk(b"IEND", b"")
+    )
     began = time.perf_counter()
     assert upload(Visitor(web), bomb).status_code == 422
     assert time.perf_counter() - began < 15
@@ -220,10 +242,20 @@ def test_names_of_files_are_tamed() -> None:
 
 
 def test_each_site_is_framed_only_where_it_stands(tmp_path: Path) -> None:
-    bot = Bot(tmp_path, sites={"default": Site(), "acme": Site(key="acme", allowed=("https://www.acme.example", "https://*.acme.example"))})
+    bot = Bot(
+        tmp_path,
+        sites={
+            "default": Site(),
+            "acme": Site(key="acme", allowed=("https://www.acme.example", "https://*.acme.example")),
+        },
+    )
     with client(bot) as web:
+
         def ancestors(site: str) -> str:
-            return re.findall(r"frame-ancestors ([^;]+)", web.get("/widget/v1/app.html", params={"site": site}).headers["content-security-policy"])[0]
+            return re.findall(
+                r"frame-ancestors ([^;]+)",
+                web.get("/widget/v1/app.html", params={"site": site}).headers["content-security-policy"],
+            )[0]
 
         assert ancestors("default") == "'self'"
         assert ancestors("acme") == "'self' https://www.acme.example https://*.acme.example"
@@ -234,7 +266,9 @@ def test_each_site_is_framed_only_where_it_stands(tmp_path: Path) -> None:
 # ── T9: who somebody is ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def token(claims: dict[str, Any] | None = None, secret: Any = SECRET, algorithm: str = "HS256", kid: str | None = "main") -> str:
+def token(
+    claims: dict[str, Any] | None = None, secret: Any = SECRET, algorithm: str = "HS256", kid: str | None = "main"
+) -> str:
     now = int(time.time())
     base: dict[str, Any] = {"sub": "u-1", "name": "Kim", "email": "kim@example.com", "exp": now + 600, "iat": now}
     return jwt.encode({**base, **(claims or {})}, secret, algorithm=algorithm, headers={"kid": kid} if kid else {})
@@ -258,7 +292,13 @@ WRONG = {
     "wrong secret": (token(secret="another secret of thirty-two bytes!!"), "signature"),
     "wrong kid": (token(kid="other"), "no key that is known"),
     "no kid": (token(kid=None), "no key that is known"),
-    "none": (base64.urlsafe_b64encode(b'{"alg":"none","kid":"main"}').decode().rstrip("=") + "." + base64.urlsafe_b64encode(b'{"sub":"a","exp":9999999999}').decode().rstrip("=") + ".", "signature"),
+    "none": (
+        base64.urlsafe_b64encode(b'{"alg":"none","kid":"main"}').decode().rstrip("=")
+        + "."
+        + base64.urlsafe_b64encode(b'{"sub":"a","exp":9999999999}').decode().rstrip("=")
+        + ".",
+        "signature",
+    ),
     "other algorithm": (token(secret=SECRET, algorithm="HS512"), "signature"),
     "not a token": ("abc", "not a JWT"),
     "empty": ("", "not a JWT"),
@@ -278,7 +318,11 @@ def test_a_wrong_identity_is_refused_with_the_reason(web: httpx.Client, name: st
 
 def test_another_user_cannot_go_on_in_a_conversation(web: httpx.Client) -> None:
     kim = Visitor(web, **{"Helpbot-Identity": token()})
-    other = web.post(kim.path + "/messages", json={"text": "hi"}, headers={**kim.auth, "Helpbot-Identity": token({"sub": "u-2"}), "Idempotency-Key": key()})
+    other = web.post(
+        kim.path + "/messages",
+        json={"text": "hi"},
+        headers={**kim.auth, "Helpbot-Identity": token({"sub": "u-2"}), "Idempotency-Key": key()},
+    )
     assert other.status_code == 403
     kim.say("still me")
 
@@ -286,7 +330,11 @@ def test_another_user_cannot_go_on_in_a_conversation(web: httpx.Client) -> None:
 def test_a_site_takes_only_its_own_keys(tmp_path: Path) -> None:
     bot = Bot(tmp_path, sites={"default": Site(), "acme": Site(key="acme", identity_keys=("acme-key",))})
     with client(bot) as web:
-        answer = web.post("/api/v1/conversations", json={"site": "acme"}, headers={"Idempotency-Key": key(), "Helpbot-Identity": token()})
+        answer = web.post(
+            "/api/v1/conversations",
+            json={"site": "acme"},
+            headers={"Idempotency-Key": key(), "Helpbot-Identity": token()},
+        )
         assert answer.status_code == 401
     bot.close()
 
@@ -301,13 +349,17 @@ def test_ed25519_keys_are_taken() -> None:
     keys, faults = parse_keys(f"ed:EdDSA:{public}")
     assert not faults
     assert identify(token(secret=private, algorithm="EdDSA", kid="ed"), keys, datetime.now(UTC)).id == "ed:u-1"
-    forged = jwt.encode({"sub": "a", "exp": NOW + 60}, base64.b64decode(public) + b"0" * 8, algorithm="HS256", headers={"kid": "ed"})
+    forged = jwt.encode(
+        {"sub": "a", "exp": NOW + 60}, base64.b64decode(public) + b"0" * 8, algorithm="HS256", headers={"kid": "ed"}
+    )
     with pytest.raises(Exception, match="signature"):
         identify(forged, keys, datetime.now(UTC))
 
 
 def test_faulty_keys_are_all_named_without_their_secrets() -> None:
-    _, faults = parse_keys("a:HS256:short-secret,b:RS256:x,nonsense,c:EdDSA:!!!," + "d:HS256:" + "s" * 32 + ",d:HS256:" + "t" * 32)
+    _, faults = parse_keys(
+        "a:HS256:short-secret,b:RS256:x,nonsense,c:EdDSA:!!!," + "d:HS256:" + "s" * 32 + ",d:HS256:" + "t" * 32
+    )
     assert len(faults) == 5
     assert "short-secret" not in " ".join(map(str, faults))
 
@@ -315,7 +367,9 @@ def test_faulty_keys_are_all_named_without_their_secrets() -> None:
 # ── T19: nothing that was not asked for is taken ────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("field", ["id", "owner", "phase", "agent", "person", "verified", "author", "visibility", "seq", "case", "__proto__"])
+@pytest.mark.parametrize(
+    "field", ["id", "owner", "phase", "agent", "person", "verified", "author", "visibility", "seq", "case", "__proto__"]
+)
 def test_privileged_fields_are_refused(web: httpx.Client, field: str) -> None:
     visitor = Visitor(web)
     assert visitor.post({"text": "a", field: "x"}).status_code == 422
@@ -366,7 +420,9 @@ def test_an_exceptions_words_stay_out_of_the_log() -> None:
     try:
         raise ValueError("canary-text")
     except ValueError:
-        record = logging.LogRecord("helpbot.web", logging.ERROR, "", 0, "request failed", None, __import__("sys").exc_info())
+        record = logging.LogRecord(
+            "helpbot.web", logging.ERROR, "", 0, "request failed", None, __import__("sys").exc_info()
+        )
     line = json.loads(JsonLines().format(record))
     assert line["error"] == "ValueError"
     assert "canary" not in json.dumps(line)
