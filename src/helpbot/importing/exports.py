@@ -6,13 +6,16 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 from helpbot.importing.html import read_html
 from helpbot.importing.markdown import read_markdown
 from helpbot.importing.page import Page, Skipped
 
-__all__ = ["read_json", "read_json_lines"]
+__all__ = ["LONGEST_BODY", "read_json", "read_json_lines"]
+
+LONGEST_BODY: Final = 5_242_880  # characters of one article
+_HTML: Final = re.compile(r"<(?:p|div|h[1-6]|ul|ol|br|table|span|a|pre|strong|img)\b", re.IGNORECASE)
 
 
 def read_json(raw: str, *, source: str) -> Iterator[Page | Skipped]:
@@ -22,13 +25,16 @@ def read_json(raw: str, *, source: str) -> Iterator[Page | Skipped]:
     except (ValueError, RecursionError):
         yield Skipped(source=source, reason="it is not JSON")
         return
+    whole = tree if isinstance(tree, dict) else {}
     for key in ("articles", "data", "results", "items"):
-        if isinstance(tree, dict) and isinstance(tree.get(key), list):
-            tree = tree[key]
+        if isinstance(whole.get(key), list):
+            tree = whole[key]
             break
     entries = tree if isinstance(tree, list) else [tree]
     for number, entry in enumerate(entries, 1):
-        yield _article(entry, f"{source}[{number}]")
+        yield _article(entry, f"{source}[{number}]", source)
+    if _goes_on(whole):
+        yield Skipped(source=source, reason="the export goes on: fetch its next page too, and import the folder of all")
 
 
 def read_json_lines(raw: str, *, source: str) -> Iterator[Page | Skipped]:
@@ -41,51 +47,61 @@ def read_json_lines(raw: str, *, source: str) -> Iterator[Page | Skipped]:
         except (ValueError, RecursionError):
             yield Skipped(source=f"{source}:{number}", reason="the line is not JSON")
             continue
-        yield _article(entry, f"{source}:{number}")
+        yield _article(entry, f"{source}:{number}", source)
 
 
-def _article(entry: Any, where: str) -> Page | Skipped:
+def _goes_on(tree: dict[str, Any]) -> bool:
+    """Whether the API had more pages than this one: Zendesk's `next_page` or `meta`, Intercom's `pages.next`."""
+    if tree.get("next_page"):
+        return True
+    meta, pages = tree.get("meta"), tree.get("pages")
+    return (isinstance(meta, dict) and meta.get("has_more") is True) or (
+        isinstance(pages, dict) and bool(pages.get("next"))
+    )
+
+
+def _article(entry: Any, where: str, file: str) -> Page | Skipped:
     if not isinstance(entry, dict):
         return Skipped(source=where, reason="it is not an object")
-    if entry.get("draft") is True or str(entry.get("state") or "published").lower() == "draft":
+    system = _system(entry)
+    state = entry.get("state")
+    if entry.get("draft") is True or (system == "intercom" and state != "published") or state == "draft":
         return Skipped(source=where, reason="it is a draft")
     title, body = _words(entry.get("title") or entry.get("name")), entry.get("body")
     if body is None:
         body = entry.get("content") or entry.get("text")
     if not isinstance(body, str) or not body.strip():
         return Skipped(source=where, reason="it has no body")
-    own = entry.get("id")
-    identity = str(own) if isinstance(own, str | int) and str(own).strip() else ""
-    if not title and not identity:
+    if len(body) > LONGEST_BODY:
+        return Skipped(source=where, reason=f"it has {len(body):,} characters; at most {LONGEST_BODY:,} are read")
+    own = entry.get("id", entry.get("_id"))
+    known = str(own).strip() if isinstance(own, str | int) and not isinstance(own, bool) else ""
+    if not title and not known:
         return Skipped(source=where, reason="it has neither a title nor an id")
     address = _words(entry.get("html_url") or entry.get("url"))
-    source = address if address.startswith(("http://", "https://")) else f"{_system(entry)}:{identity or title}"
-    updated = _day(entry.get("edited_at") or entry.get("updated_at") or entry.get("updated"))
+    web = address.startswith(("http://", "https://"))
+    source = address if web and system != "corpus" else f"{file if system == 'corpus' else system}:{known or title}"
     author = entry.get("author")
-    name = title or identity
-    if re.search(r"<(?:p|div|h[1-6]|ul|ol|br|table|span|a)\b", body, re.IGNORECASE):
-        page = read_html(
-            body,
-            source=source,
-            name=name,
-            title=title,
-            updated=updated,
-            author=author if isinstance(author, str) else "",
-        )
-        summary = _words(entry.get("description")) or page.summary
-    else:
-        page = read_markdown(body, source=source, name=name)
-        summary = _words(entry.get("description")) or page.summary
+    # A corpus names its pages itself; a help centre's numbers say nothing to the person who opens the folder.
+    name = known if system == "corpus" and re.search(r"[A-Za-z]", known) else title or known
+    read = read_html if _HTML.search(body) else read_markdown
+    page = read(body, source=source, name=name)
+    notes = list(page.notes)
+    if system == "zendesk" and entry.get("user_segment_id"):
+        notes.append("only some users may read it in the help centre; here everyone who asks may")
     return Page(
-        title=title or page.title, body=page.body, source=source, name=name, summary=summary, author=page.author,
-        updated=updated or page.updated, notes=page.notes,
+        title=title or page.title, body=page.body, source=source, name=name,
+        summary=_words(entry.get("description")) or page.summary,
+        author=_words(author) or page.author,
+        updated=_day(entry.get("edited_at") or entry.get("updated_at") or entry.get("updated")) or page.updated,
+        notes=tuple(notes),
     )  # fmt: skip
 
 
 def _system(entry: dict[str, Any]) -> str:
     if "section_id" in entry or "user_segment_id" in entry:
         return "zendesk"
-    if entry.get("type") == "article" or "workspace_id" in entry:
+    if entry.get("type") == "article" or "workspace_id" in entry or "parent_type" in entry:
         return "intercom"
     return "corpus"
 

@@ -8,7 +8,7 @@ than any page does and takes the attributes from tags that only format.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -18,11 +18,15 @@ from helpbot.importing.page import LONGEST, Page, escaped, without_controls
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
+Resolve = Callable[[str], str | None] | None
+
 __all__ = ["LONGEST_HTML", "flattened", "html_to_markdown", "read_html"]
 
 LONGEST_HTML: Final = 8_000_000  # characters
 DEEPEST: Final = 120
 _MOST_ROWS: Final = 2_000
+_LONGEST_TAG: Final = 4_000  # characters
+_KEPT: Final = re.compile(r"\b(?:href|id|class|name|content|property|start)=(?:\"[^\"<>]{0,2000}\"|'[^'<>]{0,2000}')")
 _ENDLESS: Final = frozenset("p li dt dd td th tr tbody thead tfoot option optgroup colgroup rp rt".split())  # noqa: SIM905
 _VOID: Final = frozenset("area base br col embed hr img input link meta param source track wbr".split())  # noqa: SIM905
 _FORMATTING: Final = frozenset("b big em font i nobr s small strike strong tt u".split())  # noqa: SIM905
@@ -41,8 +45,13 @@ _ANCHOR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 _CALLOUTS: Final = re.compile(r"\b(?:callout|admonition|alert|note|tip|warning|notice|info)\b", re.IGNORECASE)
 
 
-def read_html(raw: str, *, source: str, name: str, title: str = "", updated: str = "", author: str = "") -> Page:
-    """The article of a page, or of a fragment as help centres export it. What is given goes before what it says."""
+def read_html(
+    raw: str, *, source: str, name: str, title: str = "", updated: str = "", author: str = "", resolve: Resolve = None
+) -> Page:
+    """The article of a page, or of a fragment as help centres export it. What is given goes before what it says.
+
+    `resolve` maps a relative link (`../billing.html`) to the id of the article that it leads to, None if to none.
+    """
     from selectolax.lexbor import LexborHTMLParser
 
     notes = (f"cut at {LONGEST_HTML:,} characters",) if len(raw) > LONGEST_HTML else ()
@@ -51,7 +60,7 @@ def read_html(raw: str, *, source: str, name: str, title: str = "", updated: str
     found = next((node for place in _MAIN if (node := tree.css_first(place)) is not None and _words(node) > 20), body)
     heading = _text(tree.css_first("h1"))
     title = title or heading or _meta(tree, "og:title") or _text(tree.css_first("title")).split(" | ")[0] or name
-    markdown = _markdown(found, title) if found is not None else ""
+    markdown = _markdown(found, title, resolve) if found is not None else ""
     return Page(
         title=title,
         body=markdown,
@@ -69,7 +78,7 @@ def html_to_markdown(raw: str) -> str:
     from selectolax.lexbor import LexborHTMLParser
 
     body = LexborHTMLParser(flattened(raw[:LONGEST_HTML].replace("\x00", ""))).body
-    return _markdown(body, "") if body is not None else ""
+    return _markdown(body, "", None) if body is not None else ""
 
 
 def flattened(html: str) -> str:
@@ -91,6 +100,8 @@ def flattened(html: str) -> str:
         tag = html[start:place]
         if name in _FORMATTING and not closing:
             tag = f"<{name}>"
+        elif len(tag) > _LONGEST_TAG:  # parsing compares each attribute with all before it
+            tag = f"</{name}>" if closing else f"<{name}{' '.join(['', *_KEPT.findall(tag[:_LONGEST_TAG])])}>"
         if name in _VOID or name in _ENDLESS or tag.endswith("/>"):
             out.append(tag)
         elif closing:
@@ -135,7 +146,8 @@ def _day(text: str) -> str:
 class _Writer:
     """Collects lines: a run of inline text until a block begins or ends."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, resolve: Resolve) -> None:
+        self.resolve = resolve
         self.lines: list[str] = []
         self.run: list[str] = []
         self.lists: list[list[int]] = []  # for each list that is open: the number of its last item, -1 for bullets
@@ -168,8 +180,8 @@ class _Writer:
             self.lines += ["", quote + (prefix + text if prefix else escaped(text)), ""]
 
 
-def _markdown(root: LexborNode, title: str) -> str:
-    writer = _Writer(title)
+def _markdown(root: LexborNode, title: str, resolve: Resolve) -> str:
+    writer = _Writer(title, resolve)
     stack: list[tuple[Any, bool]] = [(root, False)]
     while stack and writer.size <= LONGEST:
         node, leaving = stack.pop()
@@ -184,7 +196,8 @@ def _markdown(root: LexborNode, title: str) -> str:
         elif tag == "pre":
             writer.flush()
             code = without_controls(node.text()).strip("\n").replace("```", "'''")
-            writer.lines += ["", "```", *code.split("\n"), "```", ""]
+            within = "   " * min(1, len(writer.lists))  # code in a list belongs to its item
+            writer.lines += ["", *(f"{within}{line}".rstrip() for line in ("```", *code.split("\n"), "```")), ""]
         elif tag == "table" and not writer.lists:
             writer.flush()
             writer.lines += _table(node)
@@ -219,7 +232,7 @@ def _enter(writer: _Writer, node: LexborNode) -> None:
         writer.say("**")
     elif tag in {"code", "kbd", "samp"}:
         writer.say("`")
-    elif tag == "a" and _link(node):
+    elif tag == "a" and _link(node, writer.resolve):
         writer.say("[")
     elif tag == "br":
         if writer.lists or writer.item:
@@ -247,7 +260,7 @@ def _leave(writer: _Writer, node: LexborNode) -> None:
         writer.say("**")
     elif tag in {"code", "kbd", "samp"}:
         writer.say("`")
-    elif tag == "a" and (address := _link(node)):
+    elif tag == "a" and (address := _link(node, writer.resolve)):
         writer.say(f"]({address})")
     elif tag in {"td", "th"}:
         writer.say(" ")
@@ -267,14 +280,15 @@ def _leave(writer: _Writer, node: LexborNode) -> None:
         writer.quotes = max(0, writer.quotes - 1)
 
 
-def _link(node: LexborNode) -> str:
+def _link(node: LexborNode, resolve: Resolve) -> str:
     """The address, if it is one that an article may hold; else the link's words stand alone."""
     address = "".join(without_controls(node.attributes.get("href") or "").split())
     if len(address) > 1000 or any(mark in address for mark in "()<>[]\"'`"):
         return ""
     parts = re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", address)
     if parts is None:
-        return ""  # leads somewhere on the site it was taken from
+        target = resolve(address.partition("#")[0]) if resolve is not None and not address.startswith("#") else None
+        return f"{target}.md" if target else ""  # others lead somewhere on the site it was taken from
     scheme = parts[0].lower()
     if scheme in {"http:", "https:"}:
         try:

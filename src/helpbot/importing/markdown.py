@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from helpbot.importing.html import html_to_markdown
 from helpbot.importing.page import LONGEST, Page, without_controls
+from helpbot.knowledge.parse import plain
 
 __all__ = ["read_markdown"]
 
@@ -15,8 +18,23 @@ _FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _HEADING: Final = re.compile(r"^(#{1,6})[ \t]+(\S.*?)[ \t]*#*[ \t]*$")
 _UNDERLINE: Final = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
 _ANCHOR: Final = re.compile(r"\s*\{#([A-Za-z0-9_.:-]+)\}\s*$")
-_MODULE: Final = re.compile(r"^(?:import|export)\s+(?:[\w{*]|default\b)")
-_DIRECTIVE: Final = re.compile(r"^\s*:::+\s*\{?\.?(\w+)?")
+_MODULE: Final = re.compile(
+    r"^import\s+(?:[\w*{][^\n]{0,300}\sfrom\s+)?[\"'][^\"'\n]{1,300}[\"'];?\s*$|^import\s+(?:\w+\s*,\s*)?\{[^}\n]{0,300}$"
+    r"|^export\s+(?:default|const|let|var|function|async|class|type|interface|\*|\{)"
+)
+_OPEN_TAG: Final = re.compile(r"</?[A-Za-z][\w.-]*(?=[\s/]|$)[^<>`]*$")
+_BLOCK: Final = re.compile(r"^\s*<(table|ul|ol|dl)\b", re.IGNORECASE)
+# Components of documentation sites that say something by being there.
+_COMPONENT: Final = re.compile(r"^\s*<(/?)([A-Za-z][\w.]*)((?:\s[^<>]*|\s*/)?)>(.*)$")
+_TITLE: Final = re.compile(r"\b(?:title|label|header|heading|question)=\{?([\"'`])(.{1,200}?)\1")
+_CALLOUTS: Final = frozenset(
+    {"note", "tip", "warning", "info", "callout", "caution", "danger", "check", "important", "aside"}
+)
+_FOLDED: Final = frozenset({"accordion", "expandable", "collapsible", "faq", "question", "summary"})
+_NAMED: Final = frozenset({"tab", "tabitem", "card", "linkcard", "panel"})
+_LONGEST_TAG: Final = 40  # lines that one tag may take
+_LONGEST_BLOCK: Final = 400  # lines of one HTML table or list
+_DIRECTIVE: Final = re.compile(r"^\s*:::+\s*\{?\.?(\w+)?\}?(.*)$")
 _ADMONITION: Final = re.compile(r"^(?:!!!|\?\?\?\+?)\s+(\w+)(?:\s+\"([^\"]*)\")?")
 _LINK: Final = re.compile(r"(!?)\[([^\[\]]{0,500})\]\(<?([^()\s<>]{0,2000})>?(?:\s+[\"'][^\"']{0,300}[\"'])?\)")
 _FIELD: Final = re.compile(r"^([A-Za-z][\w-]{0,40}):[ \t]*(.*)$")
@@ -85,28 +103,148 @@ def _body(lines: list[str]) -> list[str]:
     out: list[str] = []
     fence = ""
     comment = ""
-    for written in lines:
-        line = written
-        mark = _FENCE.match(line)
+    level = 1  # of the heading that the lines stand under
+    parts = _Parts()
+    place = 0
+    while place < len(lines):
+        line = lines[place]
+        place += 1
+        mark = _FENCE.match(line if not parts.steps else line.lstrip())
         if mark and not comment:
             fence = "" if fence and mark[1].startswith(fence) else fence or mark[1][:3]
-            out.append("\x00" + line)
+            out.append("\x00" + parts.within(line))
             continue
         if fence:
-            out.append("\x00" + line)
+            out.append("\x00" + parts.within(line))
             continue
         line, comment = _uncommented(line, comment)
         if _MODULE.match(line):
+            place = _after_module(lines, place, line)
             continue
+        line, place = _whole_tag(line, lines, place)
+        if block := _BLOCK.match(line):
+            end = _end_of(block[1].lower(), lines, place - 1)
+            if end:
+                out += ["", *html_to_markdown("\n".join([line, *lines[place:end]])).split("\n"), ""]
+                place = end
+                continue
+        if heading := _HEADING.match(line):
+            level = len(heading[1])
         if directive := _DIRECTIVE.match(line):
-            if directive[1]:
-                out += ["", f"> **{directive[1].capitalize()}:**"]
+            parts.quoted = bool(directive[1])
+            out += _callout(directive[1], directive[2].strip(" []")) if directive[1] else [""]
             continue
         if admonition := _ADMONITION.match(line):
-            out += ["", f"> **{(admonition[2] or admonition[1]).capitalize()}:**"]
+            parts.indented = True
+            out += _callout(admonition[2] or admonition[1], "")
             continue
-        out.append(_untagged(line))
+        if parts.indented and line.strip() and not line.startswith(("    ", "\t")):
+            parts.indented = False
+            out.append("")
+        if component := _COMPONENT.match(line):
+            said = parts.told(component, level)
+            if said is not None:
+                out += said
+                continue
+        out.append(parts.within(_untagged(line)))
     return out
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What the components that are open do to the lines in them."""
+
+    steps: int = 0  # the number of the step that is open, or 0
+    in_step: bool = False
+    quoted: bool = False
+    indented: bool = False  # a callout goes on for as long as its lines are indented
+
+    def within(self, line: str) -> str:
+        """A line as it stands in the components that are open."""
+        if self.quoted or self.indented:
+            return f"> {line.strip()}" if line.strip() else ">"
+        if self.in_step:
+            return f"   {line.strip()}" if line.strip() else ""
+        return line
+
+    def told(self, tag: re.Match[str], level: int) -> list[str] | None:
+        """The lines that a component's tag becomes; None if it only falls away."""
+        closing, name, rest = bool(tag[1]), tag[2].lower(), _untagged(tag[4]).strip()
+        titled = _TITLE.search(tag[3])
+        title = titled[2].strip() if titled else ""
+        alone = tag[3].rstrip().endswith("/")
+        if name == "steps":
+            self.steps, self.in_step = 0, False
+            return [""]
+        if name == "step":
+            self.in_step = not closing and not alone
+            if closing:
+                return ["", rest] if rest else []
+            self.steps += 1
+            said = f"**{title.rstrip('.')}.** {rest}" if title else rest
+            return ["", f"{self.steps}. {said}".rstrip()]
+        if name in _CALLOUTS:
+            ended = f"</{name}>" in tag[4].lower()
+            self.quoted = not closing and not alone and not ended
+            if closing:
+                return ["", rest] if rest else [""]
+            said = title or (name if name not in {"callout", "aside"} else "note")
+            return [*_callout(said, rest), *([""] if ended else [])]
+        if name in _FOLDED and not closing and (title or (name == "summary" and rest)):
+            return ["", f"{'#' * min(6, level + 1)} {title or rest}", "", *([rest] if title and rest else [])]
+        if name in _NAMED and title and not closing:
+            return ["", f"**{title}**", "", *([rest] if rest else [])]
+        return None
+
+
+def _callout(kind: str, said: str) -> list[str]:
+    return ["", f"> **{kind[:1].upper()}{kind[1:]}:** {said}".rstrip()]
+
+
+def _after_module(lines: list[str], place: int, line: str) -> int:
+    """Where the text goes on after an import or export: where its brackets are closed, at the latest 100 lines on."""
+    depth = _depth(line)
+    for number, more in enumerate(lines[place : place + 100], place + 1):
+        if depth <= 0:
+            return number - 1
+        depth += _depth(more)
+    if depth <= 0:
+        return min(len(lines), place + 100)
+    return next((number for number, more in enumerate(lines[place:], place) if not more.strip()), len(lines))
+
+
+def _depth(line: str) -> int:
+    return sum(map(line.count, "{([")) - sum(map(line.count, "})]"))
+
+
+def _whole_tag(line: str, lines: list[str], place: int) -> tuple[str, int]:
+    """The line with the rest of a tag that goes on below it; as it is if none does or it never ends."""
+    if "<" not in line or not _OPEN_TAG.search(line[-500:]):
+        return line, place
+    joined = [line.rstrip()]
+    for number, more in enumerate(lines[place : place + _LONGEST_TAG], place + 1):
+        if not more.strip() or ("<" in more and ">" not in more):
+            break
+        joined.append(more.strip())
+        # An arrow function's > ends no tag; one at the end of a line does.
+        if (
+            ">" in more
+            and re.search(r"(?<![=-])>", more)
+            and (more.rstrip().endswith(">") or not re.search(r"[{=]", more))
+        ):
+            return " ".join(joined).replace("=>", ""), number
+    return line, place
+
+
+def _end_of(name: str, lines: list[str], place: int) -> int:
+    """The place after the line that closes the HTML block which begins at `place`; 0 if none does."""
+    depth = 0
+    for number, line in enumerate(lines[place : place + _LONGEST_BLOCK], place + 1):
+        small = line.lower()
+        depth += small.count(f"<{name}") - small.count(f"</{name}>")
+        if depth <= 0:
+            return number
+    return 0
 
 
 def _uncommented(line: str, ending: str) -> tuple[str, str]:
@@ -198,7 +336,7 @@ def _links(line: str, resolve: Callable[[str], str | None] | None) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[*_`]+", "", _LINK.sub(lambda found: found[2], text)).strip()
+    return plain(text).strip()
 
 
 def _same(one: str, other: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -42,7 +43,19 @@ _ICON: Final = re.compile(r"^(?:💡|ℹ️?|⚠️?|❗|📝|📌|🚨)\s*(\S.*
 _ENDS: Final = re.compile(r"[.!;,…][\"”'’)]*$")
 _LEADS: Final = re.compile(r":[\"”'’)]*$")
 _JOINT: Final = re.compile(r"(?<=[a-z0-9.)\"”%])(?=[A-Z\"“])|(?<=[A-Z]{2})(?=[A-Z][a-z])")
-_CAMEL: Final = re.compile(r"(?<![A-Za-z])[A-Z][a-z]+(?:[A-Z][a-z]*)+(?![A-Za-z])")
+_JOINED: Final = re.compile(r"\S*[a-z0-9.)\"”%A-Z][A-Z\"“]\S*")
+_CAMEL: Final = re.compile(r"(?<![A-Za-z])[A-Z]+[a-z]+(?:[A-Z]+[a-z]*)+(?![A-Za-z])")
+_LOWER_NAME: Final = re.compile(r"(?:^|[^\w])[a-z]$")  # iPhone, eBay
+_CAMELS: Final = frozenset(
+    """
+    AppSheet BitLocker ConnectWise DocuSign DropBox FaceTime FreshBooks GitHub GitLab GraphQL HaloPSA HubSpot
+    JavaScript LinkedIn MySQL OAuth OneDrive OneNote OpenAPI OpenID PayPal PostgreSQL PowerBI PowerPoint PowerShell
+    QuickBooks SaaS ServiceNow SharePoint SQLite TypeScript WhatsApp WooCommerce WordPress YouTube
+    """.split()  # noqa: SIM905  # words read better than quotes
+)
+_LAST_GLUED: Final = re.compile(
+    r"^(see also|related (?:articles|topics)|further reading|learn more):?\s*(?=(?-i:[A-Z]))", re.IGNORECASE
+)
 _OPEN_END: Final = re.compile(
     r"\b(?:a|an|and|are|as|at|by|for|from|has|have|in|into|is|of|on|only|or|that|the|to|with)$", re.IGNORECASE
 )
@@ -118,7 +131,8 @@ def read_text(raw: str, *, source: str, name: str, copied: date | None = None) -
     notes = (f"cut at {LONGEST:,} characters",) if len(raw) > LONGEST else ()
     lines = _lines(without_controls(raw[:LONGEST]))
     title, summary, author, updated, lines = _head(lines, copied)
-    lines = _mended(lines)
+    lines = _mended(_last_apart(lines))
+    _tables_tabbed(lines)
     _tables_below(lines)
     _tables_run_together(lines)
     _kinds(lines)
@@ -137,6 +151,8 @@ def _lines(text: str) -> list[_Line]:
             continue
         line = _Line(text=" ".join(raw.split()), gap=gap)
         gap = False
+        if "\t" in raw.strip():
+            line.cells = tuple(" ".join(cell.split()) for cell in raw.strip(" \n").split("\t"))
         if bullet := _BULLET.match(raw.expandtabs(4)):
             line.kind, line.text, line.depth = "bullet", " ".join(bullet[2].split()), len(bullet[1])
         elif (number := _NUMBER.match(raw.expandtabs(4))) and int(number[2]) > 0:
@@ -219,7 +235,24 @@ def _mended(lines: list[_Line]) -> list[_Line]:
         parts = _GLUED_SENTENCE.split(line.text)
         for number, part in enumerate(parts):
             found.append(_Line(text=part.strip(), kind=line.kind if not number else "text", depth=line.depth,
-                               number=line.number, gap=line.gap and not number))  # fmt: skip
+                               number=line.number, gap=line.gap and not number,
+                               cells=line.cells if len(parts) == 1 else ()))  # fmt: skip
+    return found
+
+
+def _last_apart(lines: list[_Line]) -> list[_Line]:
+    """`See alsoBilling Guide`: the heading at the end of a page, apart from the links that ran into it."""
+    found: list[_Line] = []
+    for place, line in enumerate(lines):
+        glued = _LAST_GLUED.match(line.text) if line.kind == "text" and place >= len(lines) - 10 else None
+        # "See also Billing." is a sentence; a glued heading has no blank behind it.
+        if glued is None or glued[0][-1:] == " ":
+            found.append(line)
+            continue
+        rest = line.text[glued.end() :]
+        edges = [0, *_joints(rest, _names(lines)), len(rest)] if len(rest) <= _LONGEST_ROW else [0, len(rest)]
+        found.append(_Line(text=glued[1].capitalize(), gap=True))
+        found += [_Line(text=rest[begin:end].strip(), kind="bullet") for begin, end in pairwise(edges)]
     return found
 
 
@@ -244,6 +277,23 @@ def _is_head(cell: str) -> bool:
     return (
         1 <= len(words) <= 3 and cell[:1].isupper() and any(word in _HEADS for word in words) and not _ENDS.search(cell)
     )
+
+
+def _tables_tabbed(lines: list[_Line]) -> None:
+    """Rows that browsers copy with a tab between two cells; the first of them is the head."""
+    place = 0
+    while place < len(lines):
+        width = len(lines[place].cells)
+        end = place
+        while end < len(lines) and len(lines[end].cells) == width and lines[end].kind == "text":
+            end += 1
+        if width < 2 or end - place < 2:
+            place += 1
+            continue
+        for number in range(place, end):
+            lines[number].kind = "row" if number > place else "head"
+            lines[number].text = ""
+        place = end
 
 
 def _tables_below(lines: list[_Line]) -> None:
@@ -299,12 +349,11 @@ def _alike(first: tuple[str, ...], row: tuple[str, ...]) -> bool:
 
 def _tables_run_together(lines: list[_Line]) -> None:
     """Rows whose cells ran together: `StatusMeaningAction`, then `PendingIt is waitingWait`."""
-    counted = Counter(word for line in lines for word in set(_CAMEL.findall(line.text)))
-    known = {word for word, lines_with in counted.items() if lines_with > 1}
+    known = _names(lines)
     place = 0
     while place < len(lines):
-        heads = [part for part in _JOINT.split(lines[place].text) if part]
-        if lines[place].kind != "text" or not 2 <= len(heads) <= 5 or not all(_is_head(head) for head in heads):
+        heads = _heads(lines[place])
+        if not heads:
             place += 1
             continue
         rows: list[tuple[str, ...]] = []
@@ -315,8 +364,8 @@ def _tables_run_together(lines: list[_Line]) -> None:
             if cells is None or (rows and line.gap and not lines[place + 1].gap):
                 break
             rows.append(cells)
-        if rows:
-            table = [_Line(text="", kind="head", cells=tuple(heads), gap=True)]
+        if len(rows) > 1 or (rows and all(_is_head(head) for head in heads)):
+            table = [_Line(text="", kind="head", cells=heads, gap=True)]
             table += [_Line(text="", kind="row", cells=row) for row in rows]
             lines[place : place + 1 + len(rows)] = table
             place += len(table)
@@ -324,22 +373,47 @@ def _tables_run_together(lines: list[_Line]) -> None:
             place += 1
 
 
-def _cells(text: str, width: int, known: set[str]) -> tuple[str, ...] | None:
+def _heads(line: _Line) -> tuple[str, ...]:
+    """The heads of a table in a line that ran together: two to five, of which most are what columns are called by."""
+    if line.kind != "text" or len(line.text) > 120 or _ENDS.search(line.text):
+        return ()
+    heads = tuple(part for part in _JOINT.split(line.text) if part)
+    named = sum(_is_head(head) for head in heads)
+    short = all(len(head.split()) <= 4 and head[0].isupper() for head in heads)
+    return heads if 2 <= len(heads) <= 5 and short and named * 2 >= len(heads) else ()
+
+
+def _cells(text: str, width: int, known: Set[str]) -> tuple[str, ...] | None:
     """The cells of a row that ran together; None if it does not come apart into `width`."""
     if len(text) > _LONGEST_ROW:
         return None
-    cuts = []
-    for joint in _JOINT.finditer(text):
-        at = joint.start()
-        word = re.search(r"[A-Za-z]*$", text[:at])[0] + re.match(r"[A-Za-z]*", text[at:])[0]  # type: ignore[index]  # both match the empty string
-        if word not in known:
-            cuts.append(at)
+    cuts = _joints(text, known)
     if len(cuts) < width - 1:
         return None
-    # Too many: a name like OAuth. The first cell is the short one; the others end where a new sentence begins.
-    cuts = cuts[: width - 1]
-    edges = [0, *cuts, len(text)]
+    # Too many: a name that is not known. The first cells are the short ones, so the first cuts are the likely ones.
+    edges = [0, *cuts[: width - 1], len(text)]
     return tuple(text[begin:end].strip() for begin, end in pairwise(edges))
+
+
+def _joints(text: str, known: Set[str]) -> list[int]:
+    """Where a small letter meets a capital, unless a name such as OAuth or one that the page knows does it."""
+    found: list[int] = []
+    for word in _JOINED.finditer(text):
+        cuts = [word.start() + joint.start() for joint in _JOINT.finditer(word[0])][:20]
+        edges = [word.start(), *cuts, word.end()]
+        inside: set[int] = set()
+        for first in range(len(edges)):
+            for last in range(first + 2, len(edges)):
+                if text[edges[first] : edges[last]].strip('"“”.,:;()') in known:
+                    inside.update(edges[first + 1 : last])
+        found += [cut for cut in cuts if cut not in inside and not _LOWER_NAME.search(text[:cut][-12:])]
+    return found
+
+
+def _names(lines: list[_Line]) -> Set[str]:
+    """Names that are written with capitals inside: those that many know, and those that the page uses by themselves."""
+    counted = Counter(word for line in lines for word in set(_CAMEL.findall(line.text)))
+    return _CAMELS | {word for word, holding in counted.items() if holding > 1}
 
 
 # ---- what each line is ----------------------------------------------------------------------------------------------
