@@ -67,6 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/html; charset=utf-8")
         if "csp" in query:
             self.send_header("Content-Security-Policy", STRICT.format(bot=bot))
+        if "coep" in query:
+            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

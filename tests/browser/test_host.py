@@ -25,6 +25,12 @@ def test_a_page_with_a_strict_policy_and_trusted_types_has_no_violation(talk: Op
     assert hosts.violations == []
 
 
+def test_a_page_that_isolates_itself_can_show_it(talk: Open) -> None:
+    page = talk(query={"coep": "1"})
+    page.ask(BILLING)
+    page.calm()
+
+
 def test_one_changed_byte_and_the_browser_refuses_the_script(talk: Open) -> None:
     wrong = integrity()[:-6] + "AAAAA="
     page = talk(open=False, query={"integrity": wrong})
@@ -127,9 +133,10 @@ def test_where_storage_is_forbidden_it_still_works(talk: Open) -> None:
     page.ask("and for ConnectWise?")
 
 
-def test_the_demo_page_asks_from_its_own_field(browser: Any, running: Running) -> None:
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_the_demo_page_asks_from_its_own_field_by_whatever_name(browser: Any, running: Running, name: str) -> None:
     page = browser.new_page()
-    page.goto(running.url)
+    page.goto(f"http://{name}:{running.port}/")
     page.get_by_label("Your question or error message").fill(BILLING)
     page.get_by_role("button", name="Get the steps").click()
     frame = page.frame_locator("helpbot-widget iframe")

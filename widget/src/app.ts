@@ -308,7 +308,7 @@ function heard({ data }: MessageEvent<Down>): void {
 
 // Only the page around us, only once, and only if the site's settings know its origin.
 addEventListener("message", (event) => {
-  const known = config.allowed.some((pattern) => {
+  const known = event.origin === location.origin || config.allowed.some((pattern) => {
     const [scheme = "", tail = ""] = pattern.split("*");
     return pattern === event.origin || (!!tail && event.origin.startsWith(scheme) && event.origin.endsWith(tail));
   });

@@ -805,6 +805,7 @@ def _frame(web: Web, request: Request, site: str, lang: str, direction: str) -> 
         "Content-Security-Policy": widget.frame_policy(known),
         "Cache-Control": "no-cache",
         "Cross-Origin-Resource-Policy": "cross-origin",
+        "Cross-Origin-Embedder-Policy": "require-corp",  # for host pages that demand it of what they frame
         "Referrer-Policy": "no-referrer",
         "Vary": "Accept-Language",
     }
