@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpbot.channels.slack import limits
-from tests.slack import rules
+from tests.slack import render, rules
 from tests.slack.samples import samples
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -72,3 +72,10 @@ def test_the_stand_in_refuses_too_many_blocks_too_much_text_and_ids_that_stand_t
     assert rules.argument_problems("chat.postMessage", {"channel": "C", "text": "x", "colour": "red"})
     assert rules.argument_problems("chat.postMessage", {"text": "x"})
     assert not rules.argument_problems("chat.postMessage", {"channel": "C", "text": "x"})
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_page_can_draw_it_and_no_ping_comes_alive(name: str) -> None:
+    page = render.page(SAMPLES[name])
+    assert "PING" not in page
+    assert "id='it'" in page

@@ -154,6 +154,30 @@ def test_slacks_own_checks_are_answered(bot: Bot) -> None:
 def test_events_that_are_nothing_to_us_are_acknowledged(bot: Bot) -> None:
     for kind in ("team_join", "reaction_added", "a_new_thing", "assistant_thread_context_changed", "app_rate_limited"):
         assert bot.event({"type": kind}).status_code == 200
+    limited = {"type": "app_rate_limited", "team_id": "T01", "minute_rate_limited": 1, "api_app_id": "A01"}
+    assert bot.signed(json.dumps(limited)).status_code == 200
+    assert "30,000" in bot.alerts[0]
+    assert bot.signed(json.dumps({"type": "a_new_kind"})).status_code == 200
+    who = {"team": {"id": "T01"}, "user": {"id": "U0ANN"}, "api_app_id": "A01"}
+    for strange in (
+        {"type": "shortcut", "callback_id": "older", "trigger_id": "t", **who},
+        {
+            "type": "message_action",
+            "callback_id": "older",
+            "trigger_id": "t",
+            "message": {},
+            "channel": {"id": "C"},
+            **who,
+        },
+        {
+            "type": "view_submission",
+            "view": {"type": "modal", "callback_id": "older", "id": "V", "state": {"values": {}}},
+            **who,
+        },
+        {"type": "view_closed", "view": {"type": "modal", "callback_id": "older", "id": "V"}, **who},
+        {"type": "block_suggestion", "action_id": "older", "block_id": "b", "value": "x", **who},
+    ):
+        assert bot.form(strange).status_code == 200, strange
     unknown = {"type": "block_actions", "team": {"id": "T01"}, "user": {"id": "U0ANN"}, "api_app_id": "A01", "actions": [{"type": "button", "action_id": "of-another-time", "block_id": "b"}]}  # fmt: skip
     assert bot.form(unknown).status_code == 200
 

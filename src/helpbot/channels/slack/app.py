@@ -131,6 +131,10 @@ class Listeners:
         ):
             app.view(callback)(on_view)
         app.options(VIEW.RESOLUTIONS)(self.on_options)
+        # What an older or newer manifest may still send: acknowledged, so that nobody sees an error for it.
+        anything = re.compile(r".*")
+        for listen in (app.command, app.shortcut, app.view, app.options):
+            listen(anything)(self.on_nothing)
         app.error(self.on_error)
 
     def on_error(self, error: Exception, body: Body) -> BoltResponse:

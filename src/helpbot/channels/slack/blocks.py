@@ -147,6 +147,24 @@ def _list(items: Sequence[Sequence[Block]], *, ordered: bool) -> Block:
     return {"type": "rich_text_list", "style": style, "elements": [_line(item) for item in items]}
 
 
+def _lists(items: Sequence[Sequence[Block]], *, ordered: bool) -> list[Block]:
+    """A list as one block, or as several that count on where one would be refused."""
+    found: list[Block] = []
+    start, size = 0, 0
+    for n, item in enumerate(items):
+        length = limits.characters(list(item))
+        if n > start and size + length > SAID_SHOWN:
+            found.append(_from(items[start:n], start, ordered=ordered))
+            start, size = n, 0
+        size += length
+    return [*found, _from(items[start:], start, ordered=ordered)] if items else found
+
+
+def _from(items: Sequence[Sequence[Block]], start: int, *, ordered: bool) -> Block:
+    made = _list(items, ordered=ordered)
+    return rich({**made, "offset": start} if start and ordered else made)
+
+
 def _context(*texts: str) -> Block:
     return {"type": "context", "elements": [{"type": "mrkdwn", "text": limits.clip(t, 2_000)} for t in texts if t]}
 
@@ -226,7 +244,7 @@ def _part(part: object, reply: Reply, links: Links) -> list[Block]:
         case Text(text=text):
             return [rich(_line(spans(piece))) for piece in limits.pieces(text, SAID_SHOWN) if piece.strip()]
         case Steps(steps=steps):
-            return [rich(_list([_step(step.go, step.text, step.source, reply, links) for step in steps], ordered=True))]
+            return _lists([_step(step.go, step.text, step.source, reply, links) for step in steps], ordered=True)
         case Points(points=points):
             items = [
                 [
@@ -236,7 +254,7 @@ def _part(part: object, reply: Reply, links: Links) -> list[Block]:
                 ]
                 for point in points
             ]
-            return [rich(_list(items, ordered=False))]
+            return _lists(items, ordered=False)
         case Code(text=text):
             return [rich(_pre(piece)) for piece in limits.pieces(text, SAID_SHOWN)]
         case Form():

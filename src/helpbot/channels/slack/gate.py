@@ -103,7 +103,9 @@ class SlackGate:
                 return BoltResponse(status=200, body="")
             raise _Refused(401, "the request is not signed as Slack signs")
         self._verify(timestamp, signature, body)
-        text = _checked(body, _one(headers, b"content-type"))
+        text, kind = _checked(body, _one(headers, b"content-type"))
+        if kind == "app_rate_limited":
+            self._alert("Slack holds events back: more than 30,000 came within an hour from one workspace.")
         if text is None:
             self.counts["ignored"] += 1
             return BoltResponse(status=200, body="")
@@ -113,7 +115,11 @@ class SlackGate:
             headers={name.decode("latin-1"): [v.decode("latin-1") for v in values] for name, values in headers.items()},
         )
         self.counts["accepted"] += 1
-        return await self._run(lambda: self._app.dispatch(request))
+        response = await self._run(lambda: self._app.dispatch(request))
+        if response.status == 404:  # nothing of ours; Slack would send it again and count it as a failure
+            self.counts["unknown"] += 1
+            return BoltResponse(status=200, body="")
+        return response
 
     def _verify(self, timestamp: bytes, signature: bytes, body: bytes) -> None:
         if not self._secret:
@@ -156,16 +162,16 @@ class SlackGate:
             raise _Refused(400, "the request could not be read") from error
 
 
-def _checked(body: bytes, content_type: bytes) -> str | None:
-    """A signed body as text, if it has a shape that can be handled; None for what is acknowledged and ignored."""
+def _checked(body: bytes, content_type: bytes) -> tuple[str | None, str]:
+    """A signed body as text, and its type; no text for what is acknowledged and ignored."""
     try:
         text = body.decode("utf-8")
         if content_type.split(b";")[0].strip() == b"application/x-www-form-urlencoded":
             form = parse_qs(text, keep_blank_values=True, strict_parsing=False, max_num_fields=100)
             if form.get("ssl_check") == ["1"]:
-                return None
+                return None, ""
             if "payload" not in form:
-                return text if form.get("command") else None
+                return (text if form.get("command") else None), "command"
             parsed = json.loads(form["payload"][0])
         else:
             parsed = json.loads(text)
@@ -176,8 +182,8 @@ def _checked(body: bytes, content_type: bytes) -> str | None:
     if parsed.get("type") == "event_callback":
         event = parsed.get("event")
         if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-            return None
-    return text
+            return None, ""
+    return text, str(parsed.get("type", ""))
 
 
 def _headers(scope: Scope) -> dict[bytes, list[bytes]]:
