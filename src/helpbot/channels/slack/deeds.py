@@ -135,7 +135,7 @@ class Deeds:
             self._state.read_up_to(receipt.conversation_id, receipt.messages[0].seq - 1)
 
     def _edited(self, data: Mapping[str, Any], deed: Deed) -> None:
-        """An edit is passed on while people look at the case; before that, who changes a question asks it again."""
+        """An edit is passed on while people look at the case; before that it changes nothing that was answered."""
         said = _heard(data)
         known = self._state.thread(said.place.key)
         if known is None or not known.conversation or known.who != said.user:
