@@ -17,7 +17,7 @@ from typing import Final
 
 from helpbot.importing.page import LONGEST, Page, escaped, without_controls
 
-__all__ = ["read_text"]
+__all__ = ["begins_with_doing", "read_text"]
 
 _AUTHOR: Final = re.compile(
     r"^(?:written|posted|authored|created) by:?\s+(.{2,80})$|^by\s+([A-Z][\w.'-]+(?: [A-Z][\w.'-]+){1,3})$",
@@ -285,7 +285,7 @@ def _tables_tabbed(lines: list[_Line]) -> None:
     while place < len(lines):
         width = len(lines[place].cells)
         end = place
-        while end < len(lines) and len(lines[end].cells) == width and lines[end].kind == "text":
+        while width >= 2 and end < len(lines) and len(lines[end].cells) == width and lines[end].kind == "text":
             end += 1
         if width < 2 or end - place < 2:
             place += 1
@@ -476,7 +476,7 @@ def _kind(line: _Line, before: _Line | None, after: _Line | None, *, listing: bo
 
 def _begins_section(text: str, before: _Line | None, after: _Line) -> bool:
     """Whether a short line within a list is the next heading rather than one more thing to do or to know."""
-    if _does(text) or text.split(maxsplit=1)[0] in {"If", "When", "Only"} or " — " in text or " – " in text:
+    if begins_with_doing(text) or text.split(maxsplit=1)[0] in {"If", "When", "Only"} or " — " in text or " – " in text:
         return False
     if before is not None and before.kind == "item" and before.text.split()[0] == text.split(maxsplit=1)[0]:
         return False  # it begins as the line above it does: both are of one list
@@ -552,9 +552,9 @@ def _one(line: _Line) -> list[str]:
 
 def _list(lines: list[_Line]) -> list[str]:
     """A list; things to do are numbered, things to know are not."""
-    doing = sum(_does(line.text) for line in lines)
+    doing = sum(begins_with_doing(line.text) for line in lines)
     numbered = lines[0].kind == "number" or (
-        lines[0].kind == "item" and len(lines) > 1 and (doing * 2 >= len(lines) or _does(lines[0].text))
+        lines[0].kind == "item" and len(lines) > 1 and (doing * 2 >= len(lines) or begins_with_doing(lines[0].text))
     )
     shallow = min(line.depth for line in lines)
     out = []
@@ -569,7 +569,8 @@ def _list(lines: list[_Line]) -> list[str]:
     return out
 
 
-def _does(text: str) -> bool:
+def begins_with_doing(text: str) -> bool:
+    """Whether a line tells to do something: it begins with such a verb."""
     return text.split(maxsplit=1)[0].lower().strip("\"“'") in _DO
 
 
@@ -588,7 +589,9 @@ def _inline(text: str) -> str:
         path = re.sub(r" [→›] ", " > ", found[1])
         first, _, rest = path.partition(" ")
         before = ""
-        if _does(first) and not rest.startswith(">"):  # "Check Admin > Tools": the path begins after the verb
+        if begins_with_doing(first) and not rest.startswith(
+            ">"
+        ):  # "Check Admin > Tools": the path begins after the verb
             before, path = f"{first} ", rest
         return f"{before}**{path}**"
 
