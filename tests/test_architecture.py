@@ -21,8 +21,8 @@ ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 def lint(root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(Path(sys.executable).parent / "lint-imports"), "--config", str(root / ".importlinter"), "--no-cache"],
-        capture_output=True, text=True, cwd=root / "src", env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root / "src")},
-        check=False,
+        capture_output=True, text=True, cwd=root / "src", check=False,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root / "src")},
     )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def test_no_statement_is_put_together_from_text() -> None:
         for node in ast.walk(ast.parse(text)):
             if "noqa: S608 - " in lines[getattr(node, "lineno", 1) - 1]:
                 continue
-            if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
+            if isinstance(node, ast.JoinedStr) and node.values and isinstance(node.values[0], ast.Constant):
                 holes = [part.value for part in node.values if isinstance(part, ast.FormattedValue)]
                 if all(isinstance(hole, ast.Name) and hole.id.isupper() for hole in holes):
                     continue  # constants of our own
