@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from helpbot.knowledge.signature import Signature, compile_signature, mine_signatures
 from helpbot.messages import NOTHING
-from helpbot.retrieval.search import ArticleHit, Searcher, weights_for
+from helpbot.retrieval.search import ArticleHit, Hit, Searcher, weights_for
 from helpbot.retrieval.tokens import Tokenizer
 from helpbot.understanding.classifier import Examples, Kernel, Row, Vectoriser
 from helpbot.understanding.diagnosis import Candidate, Diagnosis, Evidence, InputKind, Passage, Problem
@@ -23,7 +23,17 @@ from helpbot.understanding.facets import FacetReader, Named
 from helpbot.understanding.signatures import ENTITIES, SURE, SignatureIndex, SignatureMatch
 from helpbot.understanding.spelling import Spelling
 from helpbot.understanding.unwrap import Unwrapped, unwrap
-from helpbot.understanding.weigh import BROAD, HANDOVER, OTHERS, REFUSED, SIGNALS, Judgement, judge, shares
+from helpbot.understanding.weigh import (
+    BROAD,
+    HANDOVER,
+    OTHERS,
+    REFUSED,
+    SIGNALS,
+    Judgement,
+    judge,
+    judge_passage,
+    shares,
+)
 
 if TYPE_CHECKING:
     from helpbot.knowledge.base import KnowledgeBase
@@ -294,9 +304,10 @@ class Engine:
             error=unwrapped.looks_like_error,
             system=system,
         )
-        if vector is not None and self.trained.examples.size:
+        if vector is not None:
             reading.vector = vector
-            reading.cosines = self.trained.examples @ vector
+            if self.trained.examples.size:
+                reading.cosines = self.trained.examples @ vector
             if self.trained.chunks.size:
                 reading.chunk_cosines = self.trained.chunks @ vector
         return reading
@@ -597,27 +608,39 @@ class Engine:
     def _passages(self, reading: Reading, unwrapped: Unwrapped) -> Problem:
         """Where there are no resolutions: the best sections, each once."""
         text = reading.text
-        cosines = self.trained.chunks @ reading.vector if reading.vector is not None else None
-        hits = self.searcher.hits(text, 8, cosines=cosines)
-        candidates: list[Candidate] = []
-        seen: set[str] = set()
-        for hit in hits:
+        cosines = reading.chunk_cosines
+        found: dict[str, Hit] = {}
+        for hit in self.searcher.hits(text, 3 * _CANDIDATES, cosines=cosines):
             chunk = self.knowledge.chunks[hit.chunk_id]
-            target = f"{chunk.article}#{chunk.anchor}"
-            passage = self._section_passage(target, hit.score)
-            if target in seen or passage is None:
-                continue
-            seen.add(target)
-            share = self.searcher.coverage(text, hit.matched)
-            evidence = [Evidence(kind="chunk", label=word, weight=part) for word, part in hit.contributions.items()]
-            candidates.append(
-                Candidate(
-                    resolution=None, confidence=round(share, 4), score=hit.score, evidence=tuple(evidence),
-                    passage=passage,
-                )
-            )  # fmt: skip
-        known = candidates[0].confidence if candidates else 0.0
-        return Problem(text=text, candidates=tuple(candidates), known=known, unknown_error=unwrapped.error_text)
+            found.setdefault(f"{chunk.article}#{chunk.anchor}", hit)
+        if not found:
+            return Problem(text=text, candidates=(), known=0.0, unknown_error=unwrapped.error_text)
+        hits = list(found.values())[:_CANDIDATES]
+        best = hits[0]
+        after = hits[1].score if len(hits) > 1 else 0.0
+        confidence, known = judge_passage(
+            coverage=self.searcher.coverage(text, best.matched),
+            lead=1 - after / max(best.score, 1e-9),
+            score=best.score,
+            cosine=float(cosines.max()) if cosines is not None else None,
+            tokens=len(reading.tokens),
+            chunks=len(self.knowledge.chunks),
+        )
+        rest = sum(hit.score for hit in hits[1:]) or 1.0
+        claimed = _falling([confidence, *((known - confidence) * hit.score / rest for hit in hits[1:])])
+        candidates = tuple(
+            Candidate(
+                resolution=None,
+                confidence=share,
+                score=hit.score,
+                evidence=tuple(
+                    Evidence(kind="chunk", label=word, weight=part) for word, part in hit.contributions.items()
+                ),
+                passage=self._section_passage(target, hit.score),
+            )
+            for (target, hit), share in zip(list(found.items())[:_CANDIDATES], claimed, strict=True)
+        )
+        return Problem(text=text, candidates=candidates, known=known, unknown_error=unwrapped.error_text)
 
 
 def classified(unwrapped: Unwrapped) -> str:
