@@ -12,7 +12,7 @@ from helpbot.importing.html import html_to_markdown
 from helpbot.importing.page import LONGEST, Page, without_controls
 from helpbot.knowledge.parse import plain
 
-__all__ = ["read_markdown"]
+__all__ = ["looks_like_markdown", "read_markdown"]
 
 _FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _HEADING: Final = re.compile(r"^(#{1,6})[ \t]+(\S.*?)[ \t]*#*[ \t]*$")
@@ -77,6 +77,13 @@ def read_markdown(raw: str, *, source: str, name: str, resolve: Callable[[str], 
         updated=next((day for field in _DATES if (day := _day(head.get(field, "")))), ""),
         notes=notes,
     )
+
+
+def looks_like_markdown(text: str) -> bool:
+    """Whether plain text was written as Markdown: it has front matter, or several headings, fences or tables."""
+    lines = text[:50_000].split("\n")
+    marks = sum(bool(_HEADING.match(line) or _FENCE.match(line) or re.match(r"\|[\s:-]+\|", line)) for line in lines)
+    return marks > 1 or (lines[0].strip() == "---" and "---" in (line.strip() for line in lines[1:60]))
 
 
 def _front_matter(lines: list[str]) -> tuple[Mapping[str, str], list[str]]:
@@ -326,7 +333,11 @@ def _links(line: str, resolve: Callable[[str], str | None] | None) -> str:
             return words
         if address.lower().startswith(("http://", "https://", "mailto:")):
             return f"[{words}]({address})"
-        if resolve is not None and not re.match(r"[a-z][a-z0-9+.-]*:", address, re.IGNORECASE):
+        if (
+            resolve is not None
+            and not address.startswith("#")
+            and not re.match(r"[a-z][a-z0-9+.-]*:", address, re.IGNORECASE)
+        ):
             target = resolve(address.partition("#")[0])
             if target:
                 return f"[{words}]({target}.md)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,7 @@ __all__ = [
     "article_id",
     "escaped",
     "identity",
+    "linked",
     "rendered",
     "tidied",
     "without_controls",
@@ -31,6 +33,8 @@ _BLANKS: Final = re.compile(r"\n{3,}")
 _HEADING: Final = re.compile(r"^(#{1,6})[ \t]+(.*)$")
 _ANCHOR: Final = re.compile(r"[ \t]*\{#([A-Za-z0-9_.:-]+)\}[ \t]*$")
 _FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_LINK: Final = re.compile(r"`[^`\n]*`|\[([^\]\[]*)\]\(([^)\s]+)\)")
+_WEB: Final = ("http://", "https://", "mailto:")
 # Names that Windows keeps for devices: a checkout there could not hold such a file.
 _RESERVED: Final = re.compile(r"con|prn|aux|nul|(?:com|lpt)\d")
 # A help centre's address holds the number that stays and the title that changes.
@@ -120,6 +124,25 @@ def anchored(markdown: str) -> str:
         taken.add(anchor)
         shown = f" {{#{anchor}}}" if anchor.isascii() or anchor != slug(plain(words)) else ""
         out.append(f"{heading[1]} {words}{shown}")
+    return "\n".join(out)
+
+
+def linked(markdown: str, known: Container[str]) -> str:
+    """The same text with links to the web, by mail and to articles of `known`; of others the words stay."""
+
+    def kept(found: re.Match[str]) -> str:
+        address = found[2]
+        if address is None or address.lower().startswith(_WEB):
+            return found[0]
+        return found[0] if address.endswith(".md") and address[:-3] in known else found[1]
+
+    out: list[str] = []
+    fence = ""
+    for line in markdown.split("\n"):
+        mark = _FENCE.match(line)
+        if mark:
+            fence = "" if fence and mark[1].startswith(fence) else fence or mark[1][:3]
+        out.append(line if fence or mark or "](" not in line else _LINK.sub(kept, line))
     return "\n".join(out)
 
 

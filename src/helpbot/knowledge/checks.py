@@ -24,6 +24,8 @@ _PLACEHOLDER: Final = re.compile(r"\{([a-z][a-z0-9_]*):([a-z]+)\}")
 _TYPES: Final = frozenset({"int", "id", "word", "quoted", "text", "version", "url", "path", "date"})
 _MENU: Final = re.compile(r"\*\*([^*\n]+(?: > [^*\n]+)+)\*\*")
 _LINK: Final = re.compile(r"\[[^\]\[]*\]\(([^)\s]+)\)")
+_FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_CODE: Final = re.compile(r"`[^`\n]*`")  # what looks like a link in it is none
 _FEWEST_QUESTIONS: Final = 5
 
 
@@ -196,8 +198,12 @@ def _examples(examples: Iterable[Example], resolutions: Mapping[str, Resolution]
 
 def _links(article: Article, articles: Mapping[str, Article]) -> Iterator[Fault]:
     for section in article.sections:
+        fence = ""
         for offset, line in enumerate(section.body.split("\n"), 1):
-            for target in _LINK.findall(line):
+            mark = _FENCE.match(line)
+            if mark:
+                fence = "" if fence and mark[1].startswith(fence) else fence or mark[1][:3]
+            for target in () if fence else _LINK.findall(_CODE.sub("", line)):
                 if re.match(r"[a-z][a-z0-9+.-]*:", target):
                     if not target.startswith(("http://", "https://", "mailto:")):
                         yield Fault(article.origin.path, section.line + offset, f"the link {target[:60]} has a scheme that is not allowed",
