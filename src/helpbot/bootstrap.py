@@ -188,6 +188,11 @@ class Mind:
     def __init__(self, knowledge: KnowledgeBase, engine: Engine, world: World) -> None:
         self.knowledge, self.engine, self.world = knowledge, engine, world
 
+    @property
+    def meaning(self) -> bool:
+        """Whether meaning is compared, not words alone."""
+        return self.engine.encoder is not None
+
     def rehearsal(self) -> Rehearsal:
         """A conversation in memory: nothing is kept and nobody is told."""
         from helpbot.dialogue.rehearse import Rehearsal
@@ -588,6 +593,7 @@ def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str
             slack=slack.gate if slack is not None and slack_of(settings).http else None,
             search=house.knowing.search,
             ready=house.store.ready,
+            notes={"meaning": "on" if house.knowing.mind.meaning else "off: words alone (helpbot model install)"},
             gauges=house.gauges,
         )
         house.work()

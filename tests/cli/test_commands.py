@@ -242,7 +242,9 @@ def test_serve_prints_its_address_and_stops_cleanly(tmp_path: Path, environ: dic
         import httpx
 
         assert httpx.get(f"{address}/healthz").status_code == 200
-        assert httpx.get(f"{address}/readyz").json()["status"] == "ready"
+        ready = httpx.get(f"{address}/readyz").json()
+        assert ready["status"] == "ready"
+        assert ready["meaning"].startswith("off")
         process.send_signal(signal.SIGTERM)
         process.stderr.read()
         assert process.wait(timeout=20) == 0

@@ -54,7 +54,7 @@ from helpbot.channels.web.sites import palette
 from helpbot.channels.web.stream import Live, Stream
 from helpbot.channels.web.strict import read_json
 from helpbot.errors import CallError, Code
-from helpbot.messages import Channel, Inbound, Outcome, Person, Steps
+from helpbot.messages import NOTHING, Channel, Inbound, Outcome, Person, Steps
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -356,13 +356,15 @@ def create_app(
     slack: ASGIApp | None = None,
     search: Search | None = None,
     ready: Callable[[], str] | None = None,
+    notes: Mapping[str, str] = NOTHING,
     gauges: Callable[[], Mapping[str, float]] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """The whole web edge as one ASGI app.
 
     `slack` answers everything under /slack/ and checks its own signatures. `search` finds articles (by words alone
-    where it is not given). `ready` says in words why this node cannot serve now; empty: it can. `gauges` are
+    where it is not given). `ready` says in words why this node cannot serve now; empty: it can. `notes` is what
+    /readyz adds about how well it can, such as that words alone are compared. `gauges` are
     further numbers for /metrics.
     """
     metrics = Metrics(gauges)
@@ -393,7 +395,7 @@ def create_app(
     _handlers(app)
     _conversation_routes(app, web, live)
     _page_routes(app, web)
-    _operator_routes(app, web, ready)
+    _operator_routes(app, web, ready, notes)
     app.add_middleware(Gate, settings=settings, metrics=metrics, slack=slack)
     return app
 
@@ -815,7 +817,7 @@ def _frame(web: Web, request: Request, site: str, lang: str, direction: str) -> 
 # ── for operators ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _operator_routes(app: FastAPI, web: Web, ready: Callable[[], str] | None) -> None:
+def _operator_routes(app: FastAPI, web: Web, ready: Callable[[], str] | None, notes: Mapping[str, str]) -> None:
     @app.get("/healthz", tags=["operation"], summary="The process lives", responses={500: RESPONSES[500]})
     async def healthz() -> dict[str, str]:
         """Whether the process answers."""
@@ -831,7 +833,7 @@ def _operator_routes(app: FastAPI, web: Web, ready: Callable[[], str] | None) ->
         why = await asyncio.wait_for(web.pool.run(ready), 5) if ready is not None else ""
         if why:
             raise CallError(Code.UNAVAILABLE, why, "See the log", retry_after=5)
-        return {"status": "ready", "knowledge": web.world().knowledge.version}
+        return {"status": "ready", "knowledge": web.world().knowledge.version, **notes}
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics(request: Request) -> Response:
