@@ -1,8 +1,8 @@
 """Compile a folder of knowledge into an engine, and keep the result: the second start reads one file.
 
-The file holds the knowledge as JSON, what was learnt as plain arrays, and the index: no pickle, nothing that runs. It is
-named by the hash of the knowledge's files, the code's format and the encoder, is written whole or not at all, and is
-refused if a byte of it is not what was written; then it is made anew.
+The file holds the knowledge as JSON, what was learnt as plain arrays, and the index: no pickle, nothing that runs.
+It is named by the hash of the knowledge's files, the code's format and the encoder, is written whole or not at all,
+and is refused if a byte of it is not what was written; then it is made anew.
 """
 
 from __future__ import annotations
@@ -135,11 +135,15 @@ def _packed(knowledge: KnowledgeBase, trained: Trained, searcher: Searcher) -> l
         b"".join(pack(searcher.indexes, knowledge.chunks, source=knowledge.version)), np.uint8
     )
     learnt = {
-        "resolutions": trained.resolutions, "texts": trained.texts, "tokens": list(trained.tokens),
-        "columns": list(trained.columns), "entities": trained.entities, "words": trained.words,
+        "resolutions": trained.resolutions,
+        "texts": trained.texts,
+        "tokens": list(trained.tokens),
+        "columns": list(trained.columns),
+        "entities": trained.entities,
+        "words": trained.words,
         "kernel": [getattr(trained.kernel, part.name) for part in fields(trained.kernel)],
         "biases": [judgement.right.bias, judgement.known.bias],
-    }  # fmt: skip
+    }
     arrays["learnt"] = np.frombuffer(json.dumps(learnt, separators=(",", ":")).encode(), np.uint8)
     arrays["knowledge"] = np.frombuffer(json.dumps(_knowledge_out(knowledge), separators=(",", ":")).encode(), np.uint8)
     places, at = {}, 0
@@ -187,13 +191,17 @@ def _open(path: Path, encoder: Encoder | None) -> Compiled:
 def _trained_in(learnt: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Trained:
     right, known = learnt["biases"]
     return Trained(
-        resolutions=tuple(learnt["resolutions"]), kernel=Kernel(**dict(zip([p.name for p in fields(Kernel)], learnt["kernel"], strict=True))),
-        columns={name: at for at, name in enumerate(learnt["columns"])}, texts=tuple(learnt["texts"]),
-        tokens={name: at for at, name in enumerate(learnt["tokens"])}, entities=tuple(learnt["entities"]), words=learnt["words"],
+        resolutions=tuple(learnt["resolutions"]),
+        kernel=Kernel(**dict(zip([p.name for p in fields(Kernel)], learnt["kernel"], strict=True))),
+        columns={name: at for at, name in enumerate(learnt["columns"])},
+        texts=tuple(learnt["texts"]),
+        tokens={name: at for at, name in enumerate(learnt["tokens"])},
+        entities=tuple(learnt["entities"]),
+        words=learnt["words"],
         rows=Examples(len(learnt["texts"]), arrays["starts"], arrays["of"], arrays["values"]),
         judgement=Judgement(arrays["signals"], Logistic(arrays["right"], right), Logistic(arrays["known"], known)),
         **{name: arrays[name] for name in _ARRAYS},
-    )  # fmt: skip
+    )
 
 
 # ---- knowledge as JSON ----------------------------------------------------------------------------------------------
@@ -205,25 +213,59 @@ def _knowledge_out(knowledge: KnowledgeBase) -> dict[str, Any]:
         "version": knowledge.version,
         "titles": dict(knowledge.titles),
         "articles": [
-            [a.id, a.title, a.summary, a.author, a.updated, a.source, [a.origin.path, a.origin.line],
-             [[s.anchor, s.title, s.level, s.body, s.trail, s.line] for s in a.sections]]
+            [
+                a.id,
+                a.title,
+                a.summary,
+                a.author,
+                a.updated,
+                a.source,
+                [a.origin.path, a.origin.line],
+                [[s.anchor, s.title, s.level, s.body, s.trail, s.line] for s in a.sections],
+            ]
             for a in knowledge.articles.values()
         ],
         "resolutions": [
-            [r.id, r.title, r.label, r.kind.value, r.topic, _source_out(r.source), r.cause, {k: list(v) for k, v in r.applies_to.items()},
-             r.errors, r.questions, [[p.text, _source_out(p.source), p.term] for p in r.points],
-             [[s.text, _source_out(s.source), s.go] for s in r.steps], r.check,
-             [r.older.text, _source_out(r.older.source)] if r.older else None, r.see_also,
-             [r.escalate.when, [need.value for need in r.escalate.needs]] if r.escalate else None, [r.origin.path, r.origin.line]]
+            [
+                r.id,
+                r.title,
+                r.label,
+                r.kind.value,
+                r.topic,
+                _source_out(r.source),
+                r.cause,
+                {k: list(v) for k, v in r.applies_to.items()},
+                r.errors,
+                r.questions,
+                [[p.text, _source_out(p.source), p.term] for p in r.points],
+                [[s.text, _source_out(s.source), s.go] for s in r.steps],
+                r.check,
+                [r.older.text, _source_out(r.older.source)] if r.older else None,
+                r.see_also,
+                [r.escalate.when, [need.value for need in r.escalate.needs]] if r.escalate else None,
+                [r.origin.path, r.origin.line],
+            ]
             for r in knowledge.resolutions.values()
         ],
-        "vocabulary": [vocabulary.products, {f: dict(v) for f, v in vocabulary.facets.items()}, dict(vocabulary.entities), vocabulary.synonyms],
+        "vocabulary": [
+            vocabulary.products,
+            {f: dict(v) for f, v in vocabulary.facets.items()},
+            dict(vocabulary.entities),
+            vocabulary.synonyms,
+        ],
         "examples": [
-            [e.text, e.outcomes, e.resolutions, e.kind, e.line, [[t.user, t.outcomes, t.resolutions, t.awaiting] for t in e.turns]]
+            [
+                e.text,
+                e.outcomes,
+                e.resolutions,
+                e.kind,
+                e.line,
+                [[t.user, t.outcomes, t.resolutions, t.awaiting] for t in e.turns],
+            ]
             for e in knowledge.examples
         ],
         "chunks": [[c.id, c.article, c.section, c.anchor, c.title, c.text, c.kind] for c in knowledge.chunks],
-    }  # fmt: skip
+    }
 
 
 def _source_out(source: Source) -> list[str]:
@@ -245,9 +287,18 @@ def _knowledge_in(data: Mapping[str, Any]) -> KnowledgeBase:
         ),
         examples=tuple(
             Example(
-                text=text, outcomes=tuple(outcomes), resolutions=tuple(names), kind=sys.intern(kind), line=line,
+                text=text,
+                outcomes=tuple(outcomes),
+                resolutions=tuple(names),
+                kind=sys.intern(kind),
+                line=line,
                 turns=tuple(
-                    ScriptTurn(user=user, outcomes=tuple(came), resolutions=tuple(about), awaiting=None if asks is None else tuple(asks))
+                    ScriptTurn(
+                        user=user,
+                        outcomes=tuple(came),
+                        resolutions=tuple(about),
+                        awaiting=None if asks is None else tuple(asks),
+                    )
                     for user, came, about, asks in turns
                 ),
             )
@@ -259,30 +310,45 @@ def _knowledge_in(data: Mapping[str, Any]) -> KnowledgeBase:
         ),
         version=data["version"],
         titles=data["titles"],
-    )  # fmt: skip
+    )
 
 
 def _article_in(row: list[Any]) -> Article:
     name, title, summary, author, updated, source, origin, sections = row
     return Article(
-        id=name, title=title, summary=summary, author=author, updated=updated, source=source, origin=Origin(*origin),
+        id=name,
+        title=title,
+        summary=summary,
+        author=author,
+        updated=updated,
+        source=source,
+        origin=Origin(*origin),
         sections=tuple(
             Section(article=name, anchor=anchor, title=heading, level=level, body=body, trail=tuple(trail), line=line)
             for anchor, heading, level, body, trail, line in sections
         ),
-    )  # fmt: skip
+    )
 
 
 def _resolution_in(row: list[Any]) -> Resolution:
-    (name, title, label, kind, topic, source, cause, applies_to, errors, questions, points, steps, check, older, see_also,
-     escalate, origin) = row  # fmt: skip
+    name, title, label, kind, topic, source, cause, applies_to, errors, questions = row[:10]
+    points, steps, check, older, see_also, escalate, origin = row[10:]
     return Resolution(
-        id=name, title=title, label=label, kind=Kind(kind), topic=topic, source=Source(*source), cause=cause,
+        id=name,
+        title=title,
+        label=label,
+        kind=Kind(kind),
+        topic=topic,
+        source=Source(*source),
+        cause=cause,
         applies_to=MappingProxyType({facet: tuple(values) for facet, values in applies_to.items()}),
-        errors=tuple(errors), questions=tuple(questions),
+        errors=tuple(errors),
+        questions=tuple(questions),
         points=tuple(Point(text=text, source=Source(*cited), term=term) for text, cited, term in points),
         steps=tuple(Step(text=text, source=Source(*cited), go=go) for text, cited, go in steps),
-        check=check, older=Older(text=older[0], source=Source(*older[1])) if older else None, see_also=tuple(see_also),
+        check=check,
+        older=Older(text=older[0], source=Source(*older[1])) if older else None,
+        see_also=tuple(see_also),
         escalate=Escalate(when=escalate[0], needs=tuple(Field(need) for need in escalate[1])) if escalate else None,
         origin=Origin(*origin),
-    )  # fmt: skip
+    )

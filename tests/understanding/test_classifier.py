@@ -1,6 +1,7 @@
 """What is learnt from examples, and what would have been said without them."""
 
 import numpy as np
+
 from helpbot.retrieval.tokens import Tokenizer
 from helpbot.understanding.classifier import Examples, Kernel, Vectoriser, fit
 
@@ -38,7 +39,7 @@ def test_a_text_of_unknown_words_is_like_nothing() -> None:
 
 
 def test_what_an_example_scores_unseen_is_what_a_fit_without_it_says() -> None:
-    vectoriser, examples = _learnt()
+    _, examples = _learnt()
     kernel = Kernel()
     products = kernel.of_words(examples.products())
     wanted = np.eye(3)[LABELS]
@@ -50,7 +51,7 @@ def test_what_an_example_scores_unseen_is_what_a_fit_without_it_says() -> None:
 
 
 def test_unseen_examples_go_to_their_own_class() -> None:
-    vectoriser, examples = _learnt()
+    _, examples = _learnt()
     learnt = fit(Kernel().of_words(examples.products()), np.eye(3)[LABELS], 0.2, folds=np.arange(9))
     assert (learnt.unseen.argmax(axis=1) == LABELS).all()
 

@@ -181,6 +181,7 @@ class Reading:
     vector: Singles | None = None
     cosines: Singles | None = None  # to each example, by meaning
     chunk_cosines: Singles | None = None
+    said: dict[str, str] | None = None  # for each token the word it came from, once it is asked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -569,7 +570,9 @@ class Engine:
         likeness = reading.likeness[begin:end]
         nearest = trained.texts[begin + int(np.argmax(likeness))] if end > begin else ""
         shared = set(self.tokenizer.words(nearest))
-        said = self.tokenizer.surfaces(reading.text)
+        if reading.said is None:
+            reading.said = self.tokenizer.surfaces(reading.text)
+        said = reading.said
         common = ", ".join(dict.fromkeys(said.get(t, t) for t in reading.tokens if t in shared))
         words = float(trained.kernel.of_words(reading.likeness).astype(np.float32) @ trained.dual[:, number])
         found = [Evidence(kind="words", label=common, weight=float(words * weights[0]))]
