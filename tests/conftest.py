@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,14 @@ def shipped_world(_own_cache: None) -> World:
         policy=Policy(),
         hear=open_hearing(ROOT / "bot", compiled.knowledge, None),
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """On a build server nothing that needs a browser or PostgreSQL is skipped without a word: it fails."""
+    report = yield
+    needed = any(item.get_closest_marker(name) for name in ("browser", "postgres"))
+    if report.skipped and needed and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where nothing may be: {report.longrepr}"
+    return report
