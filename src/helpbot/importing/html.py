@@ -168,14 +168,14 @@ class _Writer:
         text = re.sub(r"\*\*\s*\*\*|__|``", "", re.sub(r"[ \t\n]+", " ", text)).strip()
         if not text:
             return
-        indent = "  " * max(0, len(self.lists) - 1)
+        indent = "    " * max(0, len(self.lists) - 1)  # deep enough below "1." and not too deep below "-"
         if self.item:
             line, self.item = f"{indent}{self.item} {text}", ""
             self.lines.append(line)
             return
         quote = "> " * min(1, self.quotes)
         if self.lists:
-            self.lines.append(f"{indent}  {quote}{text}")
+            self.lines.append(f"{indent}    {quote}{text}")
         else:
             self.lines += ["", quote + (prefix + text if prefix else escaped(text)), ""]
 

@@ -17,7 +17,7 @@ __all__ = ["looks_like_markdown", "read_markdown"]
 _FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _HEADING: Final = re.compile(r"^(#{1,6})[ \t]+(\S.*?)[ \t]*#*[ \t]*$")
 _UNDERLINE: Final = re.compile(r"^ {0,3}(=+|-+)[ \t]*$")
-_ANCHOR: Final = re.compile(r"\s*\{#([A-Za-z0-9_.:-]+)\}\s*$")
+_ANCHOR: Final = re.compile(r"\s*\{#([\w.:-]+)\}\s*$")
 _MODULE: Final = re.compile(
     r"^import\s+(?:[\w*{][^\n]{0,300}\sfrom\s+)?[\"'][^\"'\n]{1,300}[\"'];?\s*$|^import\s+(?:\w+\s*,\s*)?\{[^}\n]{0,300}$"
     r"|^export\s+(?:default|const|let|var|function|async|class|type|interface|\*|\{)"

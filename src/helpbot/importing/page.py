@@ -31,7 +31,7 @@ _CONTROLS: Final = re.compile(
 )
 _BLANKS: Final = re.compile(r"\n{3,}")
 _HEADING: Final = re.compile(r"^(#{1,6})[ \t]+(.*)$")
-_ANCHOR: Final = re.compile(r"[ \t]*\{#([A-Za-z0-9_.:-]+)\}[ \t]*$")
+_ANCHOR: Final = re.compile(r"[ \t]*\{#([\w.:-]+)\}[ \t]*$")
 _FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _LINK: Final = re.compile(r"`[^`\n]*`|\[([^\]\[]*)\]\(([^)\s]+)\)")
 _WEB: Final = ("http://", "https://", "mailto:")
@@ -87,9 +87,15 @@ def article_id(name: str) -> str:
     """A file name that is safe anywhere: small letters, digits and hyphens, at most 80 of them."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     whole = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-    cut = whole if len(whole) <= _LONGEST_ID else (whole[:_LONGEST_ID].rpartition("-")[0] or whole[:_LONGEST_ID])
-    found = cut.strip("-") or "article"
+    found = _cut(whole) or "article"
     return f"{found}-article" if _RESERVED.fullmatch(found) else found
+
+
+def _cut(slugged: str) -> str:
+    """At most 80 characters of it, whole words if it has any."""
+    if len(slugged) <= _LONGEST_ID:
+        return slugged
+    return (slugged[:_LONGEST_ID].rpartition("-")[0] or slugged[:_LONGEST_ID]).strip("-")
 
 
 def identity(source: str) -> str:
@@ -116,14 +122,13 @@ def anchored(markdown: str) -> str:
         words = _ANCHOR.sub("", heading[2]).rstrip("# \t").strip()
         if not plain(words).strip():
             continue
-        wanted = given[1].replace(":", "-") if given else slug(plain(words))
+        wanted = given[1].replace(":", "-") if given else _cut(slug(plain(words)))
         anchor = wanted
         while anchor in taken:
             counts[wanted] = counts.get(wanted, 1) + 1
             anchor = f"{wanted}-{counts[wanted]}"
         taken.add(anchor)
-        shown = f" {{#{anchor}}}" if anchor.isascii() or anchor != slug(plain(words)) else ""
-        out.append(f"{heading[1]} {words}{shown}")
+        out.append(f"{heading[1]} {words} {{#{anchor}}}")
     return "\n".join(out)
 
 

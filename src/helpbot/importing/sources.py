@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -50,7 +50,7 @@ class Member:
     source: str
     kind: str  # of KINDS
     size: int
-    changed: date
+    changed: datetime
     read: Callable[[], bytes]
 
     @property
@@ -168,7 +168,7 @@ def _member(path: Path, name: str, root: str, skipped: list[Skipped]) -> Member 
     if (too_large := _too_large(kind, status.st_size)) is not None:
         skipped.append(Skipped(source=name, reason=too_large))
         return None
-    changed = datetime.fromtimestamp(max(0.0, status.st_mtime), UTC).date()
+    changed = datetime.fromtimestamp(max(0.0, status.st_mtime), UTC)
     source = posixpath.join(root, name)
     return Member(
         name=name, source=source, kind=kind, size=status.st_size, changed=changed, read=path.read_bytes
@@ -222,11 +222,13 @@ def _unpacking(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Callable[[],
     return read
 
 
-def _changed(entry: zipfile.ZipInfo) -> date:
+def _changed(entry: zipfile.ZipInfo) -> datetime:
     try:
-        return date(*entry.date_time[:3])
+        return datetime(*entry.date_time, tzinfo=UTC)
     except ValueError:
-        return date(1980, 1, 1)  # the first day that the format knows: what packers write who do not say
+        return datetime(
+            1980, 1, 1, tzinfo=UTC
+        )  # the first day that the format knows: what packers write who do not say
 
 
 def _wrong_name(name: str) -> str | None:

@@ -22,7 +22,7 @@ __all__ = ["parse_article", "parse_examples", "parse_resolution", "parse_vocabul
 
 _LONGEST_ARTICLE: Final = 5_000_000  # characters
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
-_ANCHOR = re.compile(r"\{#([A-Za-z0-9_.:-]+)\}\s*$")
+_ANCHOR = re.compile(r"\{#([\w.:-]+)\}\s*$")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 # Code keeps its characters, a name its underscores: `category_id` and E_ACCESS are read as they are written.
 _INLINE = re.compile(
