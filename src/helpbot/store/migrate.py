@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from helpbot.desk.failpoints import reach
@@ -175,7 +176,7 @@ def _alembic(connection: Any, target: str) -> None:
 
 def _must_be_writable(path: Path) -> None:
     """Say at start that nothing can be kept here. Asking the system is not enough: root may write anywhere."""
-    probe = path.with_name(f".{path.name}.{os.getpid()}.try")
+    probe = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.try")
     try:
         with probe.open("wb"):
             pass
