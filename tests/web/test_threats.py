@@ -282,35 +282,37 @@ def test_a_signed_user_is_known_and_anybody_else_is_not(web: httpx.Client, runni
     assert not running.bot.desk.conversation(nobody.id).person.verified
 
 
-NOW = int(time.time())
-WRONG = {
-    "expired": (token({"exp": NOW - 120, "iat": NOW - 700}), "expired"),
-    "too long": (token({"exp": NOW + 7200}), "longer than an hour"),
-    "no exp": (jwt.encode({"sub": "a"}, SECRET, headers={"kid": "main"}), "no exp"),
-    "no sub": (jwt.encode({"exp": NOW + 60}, SECRET, headers={"kid": "main"}), "no sub"),
-    "not yet": (token({"nbf": NOW + 600}), "future"),
-    "wrong secret": (token(secret="another secret of thirty-two bytes!!"), "signature"),
-    "wrong kid": (token(kid="other"), "no key that is known"),
-    "no kid": (token(kid=None), "no key that is known"),
-    "none": (
-        base64.urlsafe_b64encode(b'{"alg":"none","kid":"main"}').decode().rstrip("=")
-        + "."
-        + base64.urlsafe_b64encode(b'{"sub":"a","exp":9999999999}').decode().rstrip("=")
-        + ".",
-        "signature",
-    ),
-    "other algorithm": (token(secret=SECRET, algorithm="HS512"), "signature"),
-    "not a token": ("abc", "not a JWT"),
-    "empty": ("", "not a JWT"),
-    "exp as text": (token({"exp": NOW + 60, "iat": "now"}), "not a time"),
-    "a name with a line break": (token({"name": "a\r\nBcc: x"}), "plain text"),
-    "an object for a name": (token({"name": {"a": 1}}), "plain text"),
-}
+def wrong_ones() -> dict[str, tuple[str, str]]:
+    """Tokens that are to be refused, fresh at every call: a slow run must not let the others expire."""
+    now = int(time.time())
+    return {
+        "expired": (token({"exp": now - 120, "iat": now - 700}), "expired"),
+        "too long": (token({"exp": now + 7200}), "longer than an hour"),
+        "no exp": (jwt.encode({"sub": "a"}, SECRET, headers={"kid": "main"}), "no exp"),
+        "no sub": (jwt.encode({"exp": now + 60}, SECRET, headers={"kid": "main"}), "no sub"),
+        "not yet": (token({"nbf": now + 600}), "future"),
+        "wrong secret": (token(secret="another secret of thirty-two bytes!!"), "signature"),
+        "wrong kid": (token(kid="other"), "no key that is known"),
+        "no kid": (token(kid=None), "no key that is known"),
+        "none": (
+            base64.urlsafe_b64encode(b'{"alg":"none","kid":"main"}').decode().rstrip("=")
+            + "."
+            + base64.urlsafe_b64encode(b'{"sub":"a","exp":9999999999}').decode().rstrip("=")
+            + ".",
+            "signature",
+        ),
+        "other algorithm": (token(secret=SECRET, algorithm="HS512"), "signature"),
+        "not a token": ("abc", "not a JWT"),
+        "empty": ("", "not a JWT"),
+        "exp as text": (token({"exp": now + 60, "iat": "now"}), "not a time"),
+        "a name with a line break": (token({"name": "a\r\nBcc: x"}), "plain text"),
+        "an object for a name": (token({"name": {"a": 1}}), "plain text"),
+    }
 
 
-@pytest.mark.parametrize("name", list(WRONG))
+@pytest.mark.parametrize("name", list(wrong_ones()))
 def test_a_wrong_identity_is_refused_with_the_reason(web: httpx.Client, name: str) -> None:
-    given, reason = WRONG[name]
+    given, reason = wrong_ones()[name]
     answer = web.post("/api/v1/conversations", json={}, headers={"Idempotency-Key": key(), "Helpbot-Identity": given})
     assert answer.status_code == 401, answer.text
     assert reason in answer.json()["detail"]
