@@ -18,7 +18,7 @@ from helpbot import __version__
 from helpbot.errors import Fault, HelpbotError, KnowledgeError, SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from socket import socket
     from typing import Self
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from helpbot.escalation.routing import Routing
     from helpbot.knowledge.base import KnowledgeBase
     from helpbot.retrieval.search import ArticleHit
+    from helpbot.store.keeping import Beside
     from helpbot.store.sql import SqlStore
     from helpbot.understanding.engine import Engine
 
@@ -451,7 +452,8 @@ class House:
     def _sweep(self) -> None:
         from helpbot.store.keeping import sweep
 
-        sweep(self.store, datetime.now(UTC), **self.settings.bot.table("retention"))
+        beside = beside_of(self.settings, self.store)
+        sweep(self.store, datetime.now(UTC), beside=beside, **self.settings.bot.table("retention"))
 
     def close(self) -> None:
         """Stop what was started and close the store."""
@@ -502,6 +504,32 @@ def open_store(settings: Settings) -> SqlStore:
     from helpbot.store.sql import SqlStore
 
     return SqlStore(settings.database_url)
+
+
+def beside_of(settings: Settings, store: SqlStore) -> Beside:
+    """What deletes a conversation's pictures, and Slack's own rows of it where Slack was ever used."""
+    from helpbot.channels.slack.state import SlackState, has_tables
+    from helpbot.channels.web.images import Shelf
+    from helpbot.desk.desk import utc_now
+    from helpbot.errors import CallError, Code
+
+    folder = files_folder(settings)
+    shelf = Shelf(folder)
+    slack = SlackState(store.engine, utc_now) if has_slack(settings) or has_tables(store.engine) else None
+
+    def beside(conversation: str, thread: str, keys: Sequence[str]) -> None:
+        try:
+            shelf.erase(conversation)
+        except OSError as error:
+            raise CallError(
+                Code.UNAVAILABLE,
+                f"the pictures in {folder / conversation} cannot be deleted ({error.strerror})",
+                "Make the folder writable and run the same command again",
+            ) from error
+        if slack is not None:
+            slack.erase(conversation, thread, keys)
+
+    return beside
 
 
 def open_desk(

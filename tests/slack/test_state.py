@@ -190,6 +190,7 @@ def test_an_erased_conversation_leaves_nothing_here(state: SlackState) -> None:
     state.name_place("T:C:1", "conv")
     for space in ("noticed", "files", "moved"):
         state.keep(space, "T:C:1", "canary")
+    state.accept("T:C:1:later", "T:C:1", "said", {"text": "canary"})
     state.went("conv.3", Mood.SENT, reason="canary")
     state.erase("conv", "T:C:1", ["T:C:1"])
     assert state.thread("T:C:1") is None

@@ -6,17 +6,20 @@ import json
 import shutil
 import sqlite3
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from desk.support import START, Clock, Codec, Talk, make_desk
+from helpbot.channels.slack.state import Mood, SlackState
 from helpbot.desk.records import Act, DeliveryState, DeskSettings
-from helpbot.errors import CallError, SettingError
+from helpbot.errors import CallError, Code, SettingError
 from helpbot.escalation.routing import Route, Routing
 from helpbot.messages import Channel, Person
-from helpbot.store.keeping import backup, erase, export, find_conversations, restore, sweep
+from helpbot.store.keeping import Beside, backup, erase, export, find_conversations, restore, sweep
 from helpbot.store.sql import SqlStore
 
 SETTINGS = DeskSettings(
@@ -78,6 +81,76 @@ def test_an_erased_person_is_in_no_byte_any_more(url: str) -> None:
         ann.say("still there?")
     store.close()
     assert everything(url).count(b"canary") == 0
+
+
+def beside_too(store: SqlStore, files: Path, talk: Talk) -> tuple[SlackState, Beside]:
+    """A picture and rows of Slack's for a conversation, and what deletes them."""
+    from helpbot.bootstrap import beside_of
+    from helpbot.config import read_settings, shipped_places
+
+    (files / "files" / talk.conversation).mkdir(parents=True)
+    (files / "files" / talk.conversation / "a.png").write_bytes(b"canary-13")
+    slack = SlackState(store.engine, Clock())
+    key = next(m.key for m in talk.desk.messages(talk.conversation) if m.key)
+    slack.open_place(key="T:C:1", kind="case", thread="", conversation=talk.conversation, who="canary-14")
+    slack.keep("files", key, ["canary-15"])
+    slack.accept(key, "T:C:1", "said", {"text": "canary-16"})
+    slack.went(f"{talk.conversation}.3", Mood.FAILED, reason="canary-17")
+    places = shipped_places()
+    settings = replace(read_settings(places), database_url=f"sqlite:///{files}/x.db")
+    return slack, beside_of(settings, store)
+
+
+def test_what_channels_keep_elsewhere_goes_too(url: str, tmp_path: Path) -> None:
+    store = open_store(url)
+    ann, ben = talks(store)
+    files = tmp_path / "beside"
+    _, beside = beside_too(store, files, ann)
+    (files / "files" / ben.conversation).mkdir()
+    erase(store, [ann.conversation], START, beside=beside)
+    assert everything(url).count(b"canary") == 0
+    assert [path.name for path in (files / "files").iterdir()] == [ben.conversation]
+    store.close()
+
+
+def test_r29_control_without_what_lies_beside_it_canaries_are_found(url: str, tmp_path: Path) -> None:
+    store = open_store(url)
+    ann, _ = talks(store)
+    beside_too(store, tmp_path / "beside", ann)
+    erase(store, [ann.conversation], START)
+    left = everything(url)
+    for number in (14, 15, 16, 17):
+        assert b"canary-%d" % number in left, number
+    assert list((tmp_path / "beside" / "files").rglob("*.png"))
+    store.close()
+
+
+def test_age_takes_the_pictures_along(url: str, tmp_path: Path) -> None:
+    store = open_store(url)
+    ann, _ = talks(store)
+    files = tmp_path / "beside"
+    _, beside = beside_too(store, files, ann)
+    ann.command(Act.RESOLVE, "HB-1001")
+    assert sweep(store, START + timedelta(days=40), conversations_days=30, beside=beside) >= 1
+    assert not list((files / "files").iterdir())
+    assert everything(url).count(b"canary") == 0
+    store.close()
+
+
+def test_an_erasure_that_fails_beside_the_tables_is_done_by_the_next(store: SqlStore) -> None:
+    ann, _ = talks(store)
+
+    def fails(*_: object) -> None:
+        raise CallError(Code.UNAVAILABLE, "the pictures cannot be deleted", "Try again")
+
+    with pytest.raises(CallError, match="pictures"):
+        erase(store, [ann.conversation], START, beside=fails)
+    assert find_conversations(store, "ann-canary-1") == [ann.conversation]
+    seen: list[Any] = []
+    erase(store, [ann.conversation], START, beside=lambda *of: seen.append(of))
+    assert [of[0] for of in seen] == [ann.conversation]
+    assert seen[0][2]  # the keys of its messages
+    assert find_conversations(store, "ann-canary-1") == []
 
 
 @pytest.mark.parametrize("who", ["ann-canary-1", "CANARY-3@example.com", "hb-1001"])

@@ -46,11 +46,13 @@ def restore(
     yes: bool = typer.Option(False, "--yes", help="Replace what is in the database."),
 ) -> None:
     """Replace the database by a backup. What had still to be sent is held until `deliveries release`."""
+    from helpbot.bootstrap import beside_of
     from helpbot.store.keeping import restore as bring_back
 
     if not yes:
         wrong("a restore replaces everything in the database", "Stop helpbot, then add --yes")
-    done = bring_back(settings().database_url, source)
+    asked = settings()
+    done = bring_back(asked.database_url, source, beside=lambda store: beside_of(asked, store))
     said(f"{done.conversations:,} conversations are back, with schema {done.revision}.")
     if done.erased_again:
         said(f"{done.erased_again:,} that had been erased since were erased again.")
@@ -84,22 +86,24 @@ def erase(
     """Delete all that is kept of a person, from the database and its files, and name the copies elsewhere."""
     from datetime import UTC, datetime
 
-    from helpbot.bootstrap import open_store
+    from helpbot.bootstrap import beside_of, open_store
     from helpbot.store.keeping import erase as delete
     from helpbot.store.keeping import find_conversations
 
-    store = open_store(settings())
+    asked = settings()
+    store = open_store(asked)
     try:
         found = find_conversations(store, who)
         if not found:
             wrong(f"nothing is kept of {who!r}", "Give the id, address, conversation or case number exactly")
         if not yes:
             wrong(f"{len(found)} conversations of {who!r} would be deleted for good", "Add --yes to do it")
-        erased = delete(store, found, datetime.now(UTC))
+        erased = delete(store, found, datetime.now(UTC), beside=beside_of(asked, store))
     finally:
         store.close()
     cases = f" and the cases {', '.join(erased.cases)}" if erased.cases else ""
-    said(f"{len(erased.conversations)} conversations with {erased.messages} messages{cases} are deleted.")
+    said(f"{len(erased.conversations)} conversations with {erased.messages} messages{cases} are deleted,")
+    said("with their pictures and what was kept of them for Slack.")
     said("Backups made before still hold them; a restore deletes them again.")
     for copy in erased.copies:
         receipt = ", ".join(f"{name} {value}" for name, value in copy.receipt.items())

@@ -9,6 +9,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = [
+    "Beside",
     "Copy",
     "Erased",
     "Restored",
@@ -38,6 +40,11 @@ __all__ = [
     "restore",
     "sweep",
 ]
+
+# Deletes what channels keep of a conversation elsewhere (its pictures, its rows in tables of their own), given its id,
+# its thread and the keys of its messages. It is called before the conversation itself goes, so that an erasure that was
+# cut short still finds what is left when it is run again.
+Beside = Callable[[str, str, Sequence[str]], None]
 
 FORMAT: Final = 1
 # A widget on a closed laptop sends its last message when the lid opens: a key outlives a long weekend.
@@ -96,10 +103,13 @@ def backup(store: SqlStore, target: Path) -> Path:
     return target
 
 
-def restore(url: str, source: Path, *, codec: Any = None) -> Restored:
+def restore(
+    url: str, source: Path, *, codec: Any = None, beside: Callable[[SqlStore], Beside] | None = None
+) -> Restored:
     """Bring a backup back. What had still to be sent is held, and who was erased since stays erased.
 
-    The database must not be in use. CallError for a backup that is damaged, newer than this program or not one.
+    `beside` makes what erases them outside the desk's tables. The database must not be in use. CallError for a backup
+    that is damaged, newer than this program or not one.
     """
     if not source.is_file():
         raise CallError(Code.NOT_FOUND, f"{source} is not a file", "Name a backup made by `helpbot backup`")
@@ -118,7 +128,7 @@ def restore(url: str, source: Path, *, codec: Any = None) -> Restored:
     try:
         again = [c for c in erased if store.conversation(c) is not None]
         if again:
-            _erase(store, again, datetime.now(UTC))
+            _erase(store, again, datetime.now(UTC), beside(store) if beside else None)
         held = store.transact(lambda tx: _hold(tx, erased))
         count = store.engine.read(lambda cursor: _count(cursor, "conversations"))
         return Restored(revision=s.REVISION, conversations=count, held=held, erased_again=len(again))
@@ -357,22 +367,36 @@ def _rows_of(store: SqlStore, table: str, conversation_id: str) -> list[dict[str
     return [{**dict(zip(names, row, strict=True)), "at": moment(row[-1]).isoformat()} for row in rows]
 
 
-def erase(store: SqlStore, conversations: Iterable[str], at: datetime) -> Erased:
+def erase(store: SqlStore, conversations: Iterable[str], at: datetime, *, beside: Beside | None = None) -> Erased:
     """Delete conversations with all that hangs on them, from the file too; they stay erased after a restore."""
-    return _erase(store, list(conversations), at)
+    return _erase(store, list(conversations), at, beside)
 
 
-def _erase(store: SqlStore, conversations: list[str], at: datetime) -> Erased:
+def _erase(store: SqlStore, conversations: list[str], at: datetime, beside: Beside | None) -> Erased:
     numbers: list[str] = []
     copies: list[Copy] = []
     count = 0
     for conversation_id in conversations:
+        if beside is not None:
+            _erase_beside(store, conversation_id, beside)
         cases, found, messages = store.transact(lambda tx, c=conversation_id: _erase_one(tx, c, at))  # type: ignore[misc]  # a default binds the loop's value
         numbers += cases
         copies += found
         count += messages
     _forget_on_disk(store)
     return Erased(conversations=tuple(conversations), cases=tuple(numbers), messages=count, copies=tuple(copies))
+
+
+def _erase_beside(store: SqlStore, conversation_id: str, beside: Beside) -> None:
+    record = store.conversation(conversation_id)
+    if record is None:
+        return
+    keys: set[str] = set()
+    after = 0
+    while found := store.messages(conversation_id, after=after, limit=500, internal=True):
+        after = found[-1].seq
+        keys.update(message.key for message in found if message.key)
+    beside(conversation_id, record.thread, sorted(keys))
 
 
 def _erase_one(tx: SqlTransaction, conversation_id: str, at: datetime) -> tuple[list[str], list[Copy], int]:
@@ -417,13 +441,16 @@ def _forget_on_disk(store: SqlStore) -> None:
                 retry_after=5,
             )
     else:
-        store.engine.read(lambda cursor: cursor.execute("VACUUM messages, conversations, cases, deliveries, seen"))
+        # All tables, for channels keep some of their own.
+        names = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()"
+        tables = store.engine.read(lambda cursor: (cursor.execute(names), cursor.fetchall())[1])
+        store.engine.read(lambda cursor: cursor.execute("VACUUM " + ", ".join(row[0] for row in tables)))
 
 
 # ── age ──
 
 
-def sweep(store: SqlStore, now: datetime, *, conversations_days: int = 0) -> int:
+def sweep(store: SqlStore, now: datetime, *, conversations_days: int = 0, beside: Beside | None = None) -> int:
     """Delete what is too old: ended conversations where a number of days is given, and spent keys and counts.
 
     Says how many conversations went. Meant to be called every hour or so.
@@ -445,6 +472,6 @@ def sweep(store: SqlStore, now: datetime, *, conversations_days: int = 0) -> int
             return cursor.fetchall()
 
         while rows := store.engine.read(ended):
-            _erase(store, [row[0] for row in rows], now)
+            _erase(store, [row[0] for row in rows], now, beside)
             gone += len(rows)
     return gone

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from helpbot.channels.slack import tables
 
-__all__ = ["Database", "Deed", "Mark", "Mood", "Root", "SlackState", "Thread", "micros"]
+__all__ = ["Database", "Deed", "Mark", "Mood", "Root", "SlackState", "Thread", "has_tables", "micros"]
 
 T = TypeVar("T")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -98,6 +98,15 @@ class Mark:
 def micros(at: datetime) -> int:
     """A moment as whole microseconds since 1970."""
     return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def has_tables(database: Database) -> bool:
+    """Whether Slack was ever used with this database."""
+    if database.name == "postgresql":
+        query = "SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'slack_inbox'"
+    else:
+        query = "SELECT 1 FROM sqlite_master WHERE name = 'slack_inbox'"
+    return bool(database.read(lambda cursor: (cursor.execute(query), cursor.fetchone())[1]))
 
 
 class SlackState:
@@ -394,7 +403,7 @@ class SlackState:
             cursor.execute(self._text(_ERASE_MARKS), {"prefix": f"{conversation}.%"})
             for name in (thread, conversation, *keys):
                 cursor.execute(self._text(_ERASE_KEPT), {"name": name})
-                cursor.execute(self._text(_ERASE_INBOX), {"key": name})
+                cursor.execute(self._text(_ERASE_INBOX), {"name": name})
 
         self._db.write(work)
 
@@ -507,4 +516,6 @@ _ERASE_MARKS: Final = "DELETE FROM slack_marks WHERE message LIKE :prefix"
 _ERASE_KEPT: Final = """
     DELETE FROM slack_kept
     WHERE key = :name AND space IN ('noticed', 'files', 'edit', 'moved', 'respond', 'permalink', 'asked')"""
-_ERASE_INBOX: Final = "UPDATE slack_inbox SET payload = '{}', state = 'done' WHERE key = :key"
+# The keys stay, so that what Slack sends once more is still known; what waits in the thread is not done any more.
+_ERASE_INBOX: Final = """
+    UPDATE slack_inbox SET payload = '{}', state = 'done', error = '' WHERE key = :name OR lane = :name"""
