@@ -35,7 +35,7 @@ def test_a_page_keeps_what_is_read_and_loses_what_runs() -> None:
     assert (page.title, page.summary, page.updated) == ("VPN", "About the VPN", "2026-02-03")
     assert "**it** says `Error 691`, go [here](https://example.com/x), not there or home." in page.body
     assert "## What to do {#steps}" in page.body
-    assert "1. Open **Admin > Users**\n2. Press\n  - one" in page.body
+    assert "1. Open **Admin > Users**\n2. Press\n    - one" in page.body
     assert "| a | b\\|c |" in page.body
     assert "> Mind the gap." in page.body
     assert "```\nx = 1\ny\n```" in page.body

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from helpbot.importing.page import article_id
@@ -13,7 +13,7 @@ from helpbot.importing.text import begins_with_doing
 from helpbot.knowledge.article import Article, Section
 from helpbot.knowledge.parse import plain
 from helpbot.knowledge.shape import shape
-from helpbot.knowledge.signature import mine_messages
+from helpbot.knowledge.signature import BadPattern, compile_signature, generalise, mine_messages
 
 __all__ = ["Draft", "drafts_of"]
 
@@ -23,7 +23,9 @@ _FIX: Final = re.compile(r"^(?:fix|solution|resolution|action|what to do|workaro
 _CAUSE: Final = re.compile(r"^(?:cause|reason|why|meaning|what it means)$", re.IGNORECASE)
 _SYMPTOM: Final = re.compile(r"^(?:symptoms?|error|message|what you see)$", re.IGNORECASE)
 _PROBLEM: Final = re.compile(r"^(?:problem|issue|symptom|error|message|what you see)\b", re.IGNORECASE)
+_KIND: Final = re.compile(r"\b(?:errors|issues|problems|failures|statuses|messages)\W*(?:\([^()]*\))?$", re.IGNORECASE)
 _BULLET: Final = re.compile(r"^[-*+] +(\S.*)$")
+_QUOTED: Final = re.compile(r"[\"“]([^\"“”]{4,300})[\"”]|`([^`]{4,300})`")
 _TOLD: Final = re.compile(r"^(.{2,200}?)(?: [—–] |(?<=[\w*\"”`)]): )(\S.*)$")  # a term, and what is told of it
 _PART: Final = re.compile(
     r"(?i)(?:resolution|solution|fix|how to (?:fix|resolve|solve) (?:it|this)|steps|what to do|see also|next steps"
@@ -158,8 +160,7 @@ def _from_bullets(article: Article, section: Section) -> Iterator[_Seen]:
                 found.append(_told(article, section, term, cause, steps))
     if "fix" in named:
         seen = _told(article, section, section.title, named.get("cause", ""), [named["fix"]])
-        yield _Seen(id=seen.id, title=seen.title, source=seen.source, cause=seen.cause, steps=seen.steps,
-                    errors=_errors(named.get("symptom", "")) or seen.errors)  # fmt: skip
+        yield replace(seen, errors=_shown(named.get("symptom", "")))
     yield from found
 
 
@@ -176,14 +177,35 @@ def _unquoted(text: str) -> str:
     return text.strip("\"“”'` ")
 
 
+def _shown(symptom: str) -> list[str]:
+    """What is quoted as a symptom is a message, whatever its words are."""
+    quoted = _QUOTED.search(symptom)
+    pattern = _pattern(generalise(quoted[1] or quoted[2])) if quoted else None
+    return [pattern] if pattern is not None else _errors(symptom)
+
+
+def _pattern(mined: str) -> str | None:
+    """A pattern as an author may write it; None if it cannot be one."""
+    pattern = _PLACEHOLDER.sub(
+        lambda mark: mark[0].replace(f":{mark[1]}}}", f":{_TYPES.get(mark[1], mark[1])}}}"), mined
+    )
+    if re.search(r"[{}]", _PLACEHOLDER.sub("", pattern)):
+        return None
+    try:
+        compile_signature(pattern, target="")
+    except BadPattern:
+        return None
+    return pattern
+
+
 def _errors(markdown: str) -> list[str]:
     """The error messages that a text shows, as patterns that an author may write; once each."""
     found: dict[str, str] = {}
     for message in mine_messages(markdown):
-        pattern = _PLACEHOLDER.sub(
-            lambda mark: mark[0].replace(f":{mark[1]}}}", f":{_TYPES.get(mark[1], mark[1])}}}"), message.pattern
-        )
-        if not re.search(r"[{}]", _PLACEHOLDER.sub("", pattern)):
+        if message.place == "heading" and _KIND.search(message.text):
+            continue
+        pattern = _pattern(message.pattern)
+        if pattern is not None:
             found.setdefault(_key(pattern), pattern)
     return list(found.values())[:_MOST_ERRORS]
 

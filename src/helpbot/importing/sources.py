@@ -35,7 +35,7 @@ KINDS: Final = {
     ".txt": "text", ".text": "text", ".json": "json", ".jsonl": "lines", ".ndjson": "lines",
 }  # fmt: skip
 _EXPORTS: Final = frozenset({"json", "lines"})
-_LEFT_OUT: Final = frozenset({"node_modules", "__pycache__", "venv", "dist", "build", "site-packages"})
+_LEFT_OUT: Final = frozenset({"node_modules", "__pycache__", "venv", "dist", "build", "site-packages", "__MACOSX"})
 _LONGEST_NAME: Final = 300  # characters
 
 
@@ -189,10 +189,12 @@ def _in_archive(source: Path, root: str, skipped: list[Skipped]) -> list[Member]
     for entry in entries:
         name = _shown(entry.filename)
         kind = KINDS.get(posixpath.splitext(name)[1].lower())
-        if entry.is_dir() or posixpath.basename(name).startswith(".") or name.startswith("__MACOSX/"):
+        if entry.is_dir():
             continue
         if (wrong := _wrong_name(entry.filename)) is not None:
             skipped.append(Skipped(source=name, reason=wrong))
+        elif any(part.startswith(".") or part in _LEFT_OUT for part in name.split("/")):
+            continue  # as in a folder
         elif stat.S_ISLNK(entry.external_attr >> 16):
             skipped.append(Skipped(source=name, reason="it is a link"))
         elif entry.flag_bits & 1:

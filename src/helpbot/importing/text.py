@@ -126,8 +126,8 @@ class _Line:
     cells: tuple[str, ...] = ()
 
 
-def read_text(raw: str, *, source: str, name: str, copied: datetime | None = None) -> Page:
-    """The article in a copied page. `copied` is when it was copied: "6 days ago" counts from then."""
+def read_text(raw: str, *, source: str, name: str, copied: date | None = None) -> Page:
+    """The article in a copied page. `copied` is the day or the moment of the copy: "6 days ago" counts from it."""
     notes = (f"cut at {LONGEST:,} characters",) if len(raw) > LONGEST else ()
     lines = _lines(without_controls(raw[:LONGEST]))
     title, summary, author, updated, lines = _head(lines, copied)
@@ -161,7 +161,7 @@ def _lines(text: str) -> list[_Line]:
     return found
 
 
-def _head(lines: list[_Line], copied: datetime | None) -> tuple[str, str, str, str, list[_Line]]:
+def _head(lines: list[_Line], copied: date | None) -> tuple[str, str, str, str, list[_Line]]:
     """Title, summary, author and date from the first lines; and the lines that are left."""
     title = summary = author = updated = ""
     rest: list[_Line] = []
@@ -189,14 +189,14 @@ def _head(lines: list[_Line], copied: datetime | None) -> tuple[str, str, str, s
     return title, summary, author, updated, rest
 
 
-def _day(words: str, copied: datetime | None) -> str | None:
+def _day(words: str, copied: date | None) -> str | None:
     """An ISO date from "6 days ago" or "March 1, 2025"; empty if the day cannot be told, None if it is no date."""
     if found := _AGO.search(words):
         count = 1 if found[1].lower() in {"a", "an"} else int(found[1])
         days = count * _DAYS[found[2].lower()]
-        return (copied - timedelta(days=days)).date().isoformat() if copied and days < 36_000 else ""
+        return _iso(copied - timedelta(days=days)) if copied and days < 36_000 else ""
     if re.search(r"\b(?:today|just now|yesterday|this week|last week)\b", words, re.IGNORECASE):
-        return (copied - timedelta(days="yesterday" in words.lower())).date().isoformat() if copied else ""
+        return _iso(copied - timedelta(days="yesterday" in words.lower())) if copied else ""
     if found := re.search(r"\b(\d{4})-(\d{2})-(\d{2})\b", words):
         return _checked(int(found[1]), int(found[2]), int(found[3]))
     if (found := _MONTH_FIRST.search(words)) and found[1].lower() in _MONTHS:
@@ -204,6 +204,10 @@ def _day(words: str, copied: datetime | None) -> str | None:
     if (found := _DAY_FIRST.search(words)) and found[2].lower() in _MONTHS:
         return _checked(int(found[3]), _MONTHS.index(found[2].lower()) + 1, int(found[1]))
     return None
+
+
+def _iso(day: date) -> str:
+    return (day.date() if isinstance(day, datetime) else day).isoformat()
 
 
 def _checked(year: int, month: int, day: int) -> str:
