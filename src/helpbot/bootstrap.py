@@ -361,13 +361,33 @@ class Knowing:
     ) -> None:
         self._settings, self._words_only, self._report = settings, words_only, report or (lambda _line: None)
         self._stamp = self._look()
-        self._mind = open_mind(settings.places, words_only=words_only, report=report)
+        self._later = not words_only and not _learnt(settings.places)
+        self._mind = open_mind(settings.places, words_only=words_only or self._later, report=report)
         self.broken = ""  # why the newest files are not in use; empty: they are
+
+    def learn_meaning(self) -> None:
+        """Learn what the encoder adds where that was not done before: words alone answer until then."""
+        if not self._later:
+            return
+        stamp = self._stamp
+        mind = open_mind(self._settings.places)
+        mind.world.hear("")
+        if stamp == self._stamp:  # changed meanwhile: the newer files were taken over with meaning
+            self._mind = mind
+        self._later = False
+        self._report("Meaning is compared now, beside words")
 
     @property
     def mind(self) -> Mind:
         """Knowledge, engine and world, all of one version."""
         return self._mind
+
+    @property
+    def meaning(self) -> str:
+        """Whether meaning is compared, in words, as /readyz says it."""
+        if self._mind.meaning:
+            return "on"
+        return "being learnt: words alone until then" if self._later else "off: words alone (helpbot model install)"
 
     def world(self) -> World:
         """The world that a turn is held in."""
@@ -410,6 +430,15 @@ class Knowing:
         return hash(tuple(seen))
 
 
+def _learnt(places: Places) -> bool:
+    """Whether opening with meaning takes a moment only; also true where there is no encoder to learn with."""
+    from helpbot import model
+    from helpbot.compiled import is_compiled
+
+    encoder = model.load()
+    return encoder is None or is_compiled(places.knowledge, encoder)
+
+
 class House:
     """A desk with all that it stands on: store, knowledge, senders. Closes what it opened."""
 
@@ -438,6 +467,7 @@ class House:
         self._thread("courier", lambda: self.courier.run(self._stop))
         self._thread("clock", lambda: self._every(tick_seconds, self.desk.tick))
         self._thread("knowledge", lambda: self._every(refresh_seconds, self.knowing.refresh))
+        self._thread("meaning", self.knowing.learn_meaning)
         self._thread("sweeper", lambda: self._every(SWEEP_SECONDS, self._sweep))
 
     def gauges(self) -> Mapping[str, float]:
@@ -621,7 +651,7 @@ def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str
             slack=slack.gate if slack is not None and slack_of(settings).http else None,
             search=house.knowing.search,
             ready=house.store.ready,
-            notes={"meaning": "on" if house.knowing.mind.meaning else "off: words alone (helpbot model install)"},
+            notes=lambda: {"meaning": house.knowing.meaning},
             gauges=house.gauges,
         )
         house.work()

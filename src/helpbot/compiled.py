@@ -36,13 +36,14 @@ from helpbot.understanding.calibration import Logistic
 from helpbot.understanding.classifier import Examples, Kernel
 from helpbot.understanding.engine import Engine, Trained, tokenizer_of
 from helpbot.understanding.weigh import Judgement
+from helpbot.vectors import Remembered, encoder_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from helpbot.understanding.encoder import Encoder
 
-__all__ = ["FORMAT", "Compiled", "open_engine"]
+__all__ = ["FORMAT", "Compiled", "is_compiled", "open_engine"]
 
 FORMAT: Final = 4  # grows with every change of what is learnt or how it is written
 _MAGIC: Final = b"HELPBOTE"
@@ -73,7 +74,7 @@ def open_engine(
     `report` is told in one line what takes time or why a stored file is not used. Raises KnowledgeError.
     """
     version = content_version(knowledge_dir)
-    path = cache_folder() / f"engine-{version}-{_encoder_id(encoder)}-{FORMAT}.bin"
+    path = cache_folder() / f"engine-{version}-{encoder_id(encoder)}-{FORMAT}.bin"
     if cache:
         try:
             return _open(path, encoder)
@@ -88,7 +89,10 @@ def open_engine(
     knowledge = load_knowledge(knowledge_dir)
     if report:
         report("learning from the knowledge; this takes some seconds and is kept")
-    trained = train(knowledge, encoder.encode if encoder is not None else None)
+    memory = Remembered(encoder, cache_folder() / f"vectors-{encoder_id(encoder)}.npz") if encoder and cache else None
+    trained = train(knowledge, memory.encode if memory else encoder.encode if encoder else None)
+    if memory:
+        memory.save()
     searcher = Searcher.build(knowledge.chunks, tokenizer_of(knowledge.vocabulary))
     if cache and version == content_version(knowledge_dir):  # a file saved meanwhile would be stored under a wrong name
         with suppress(OSError):  # a read-only cache costs time at the next start, nothing else
@@ -98,12 +102,9 @@ def open_engine(
     )
 
 
-def _encoder_id(encoder: Encoder | None) -> str:
-    """Tells one encoder from another by what it says of one text."""
-    if encoder is None:
-        return "words"
-    vector = encoder.encode(["the same text for every encoder"])[0]
-    return hashlib.sha256(np.round(vector * 50).astype(np.int8).tobytes()).hexdigest()[:8]
+def is_compiled(knowledge_dir: Path, encoder: Encoder | None) -> bool:
+    """Whether opening it takes a moment only: it was learnt before and its file is there."""
+    return (cache_folder() / f"engine-{content_version(knowledge_dir)}-{encoder_id(encoder)}-{FORMAT}.bin").exists()
 
 
 # ---- the file -------------------------------------------------------------------------------------------------------

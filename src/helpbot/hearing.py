@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from helpbot.errors import Fault, KnowledgeError
 from helpbot.loading import cache_folder
 from helpbot.understanding.speech import ACTS, OTHER, Encode, Heard, SpeechActs
+from helpbot.vectors import Remembered, encoder_id
 
 if TYPE_CHECKING:
     from helpbot.knowledge.base import KnowledgeBase
@@ -82,7 +83,11 @@ def _open(bot: Path, knowledge: KnowledgeBase, encoder: Encoder | None, *, cache
     phrases, faults = read_phrases(bot)
     if faults:
         raise KnowledgeError(faults)
-    made = SpeechActs.learn(phrases, others_of(knowledge), encode)
+    memory = Remembered(encoder, cache_folder() / f"vectors-{encoder_id(encoder)}.npz") if encoder and cache else None
+    made = SpeechActs.learn(phrases, others_of(knowledge), memory.encode if memory else encode)
+    if memory:
+        memory.save()
+        made = SpeechActs.from_arrays(made.arrays(), encode)  # from here on a message is encoded once, not remembered
     if cache:
         _store(path, made)
     return made

@@ -54,7 +54,7 @@ from helpbot.channels.web.sites import palette
 from helpbot.channels.web.stream import Live, Stream
 from helpbot.channels.web.strict import read_json
 from helpbot.errors import CallError, Code
-from helpbot.messages import NOTHING, Channel, Inbound, Outcome, Person, Steps
+from helpbot.messages import Channel, Inbound, Outcome, Person, Steps
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -356,7 +356,7 @@ def create_app(
     slack: ASGIApp | None = None,
     search: Search | None = None,
     ready: Callable[[], str] | None = None,
-    notes: Mapping[str, str] = NOTHING,
+    notes: Callable[[], Mapping[str, str]] = dict,
     gauges: Callable[[], Mapping[str, float]] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
@@ -817,7 +817,9 @@ def _frame(web: Web, request: Request, site: str, lang: str, direction: str) -> 
 # ── for operators ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _operator_routes(app: FastAPI, web: Web, ready: Callable[[], str] | None, notes: Mapping[str, str]) -> None:
+def _operator_routes(
+    app: FastAPI, web: Web, ready: Callable[[], str] | None, notes: Callable[[], Mapping[str, str]]
+) -> None:
     @app.get("/healthz", tags=["operation"], summary="The process lives", responses={500: RESPONSES[500]})
     async def healthz() -> dict[str, str]:
         """Whether the process answers."""
@@ -833,7 +835,7 @@ def _operator_routes(app: FastAPI, web: Web, ready: Callable[[], str] | None, no
         why = await asyncio.wait_for(web.pool.run(ready), 5) if ready is not None else ""
         if why:
             raise CallError(Code.UNAVAILABLE, why, "See the log", retry_after=5)
-        return {"status": "ready", "knowledge": web.world().knowledge.version, **notes}
+        return {"status": "ready", "knowledge": web.world().knowledge.version, **notes()}
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics(request: Request) -> Response:

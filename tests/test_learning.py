@@ -1,0 +1,92 @@
+"""What was learnt once is not learnt again: vectors, phrases and the first start with the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from helpbot.dialogue.world import World
+from helpbot.errors import KnowledgeError
+from helpbot.hearing import open_hearing, read_phrases
+from helpbot.vectors import Remembered, encoder_id
+
+ROOT = Path(__file__).parents[1]
+
+
+class Counting:
+    """Stands for an encoder: a vector from the letters of a text, and a count of what it was given."""
+
+    width = 8
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def encode(self, texts: Sequence[str], *, workers: int = 1) -> NDArray[np.float32]:
+        del workers
+        self.texts += texts
+        rows = [np.bincount([ord(letter) % 8 for letter in text or "x"], minlength=8) for text in texts]
+        return np.asarray([row / np.linalg.norm(row) for row in rows], np.float32)
+
+
+def test_only_new_texts_are_encoded(tmp_path: Path) -> None:
+    first = Counting()
+    memory = Remembered(first, tmp_path / "v.npz")  # type: ignore[arg-type]  # stands for the encoder
+    vectors = memory.encode(["a", "b", "a"])
+    memory.save()
+    assert first.texts == ["a", "b"]
+    second = Counting()
+    again = Remembered(second, tmp_path / "v.npz")  # type: ignore[arg-type]
+    assert np.array_equal(again.encode(["b", "c"])[0], vectors[1])
+    assert second.texts == ["c"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04junk", b"\x93NUMPY"])
+def test_a_file_that_is_not_ours_is_written_anew(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "v.npz").write_bytes(content)
+    memory = Remembered(Counting(), tmp_path / "v.npz")  # type: ignore[arg-type]
+    assert memory.encode(["a"]).shape == (1, 8)
+    memory.save()
+    assert Remembered(Counting(), tmp_path / "v.npz")._read()  # type: ignore[arg-type]
+
+
+def test_an_encoder_is_told_by_what_it_says() -> None:
+    assert encoder_id(None) == "words"
+    assert encoder_id(Counting()) == encoder_id(Counting())  # type: ignore[arg-type]
+
+
+def test_phrases_are_heard_the_same_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shipped_world: World
+) -> None:
+    monkeypatch.setenv("HELPBOT_CACHE", str(tmp_path))
+    fresh = open_hearing(ROOT / "bot", shipped_world.knowledge, None)("please hand me to a colleague of yours")
+    stored = open_hearing(ROOT / "bot", shipped_world.knowledge, None)("please hand me to a colleague of yours")
+    assert fresh is not None
+    assert stored is not None
+    assert fresh.leading(["person", "none", "why"])[0] == "person"
+    assert stored.scores == pytest.approx(fresh.scores, abs=1e-5)
+
+
+def test_a_bot_without_phrases_hears_nothing(tmp_path: Path, shipped_world: World) -> None:
+    assert open_hearing(tmp_path, shipped_world.knowledge, None)("yes") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("solved: [yes]\nsolvd: [x]\n", "no act `solvd`"),
+        ("solved: yes\n", "not a list"),
+        ("- a\n", "not a mapping"),
+        ("a: b: c", "YAML"),
+    ],
+)
+def test_a_fault_in_the_phrases_names_its_line(tmp_path: Path, text: str, problem: str, shipped_world: World) -> None:
+    (tmp_path / "phrases.yaml").write_text(text)
+    _, faults = read_phrases(tmp_path)
+    assert [problem in fault.problem for fault in faults] == [True]
+    assert all(fault.line for fault in faults)
+    with pytest.raises(KnowledgeError):
+        open_hearing(tmp_path, shipped_world.knowledge, None, cache=False)("yes")
