@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zipfile import BadZipFile
 
 from helpbot.errors import Fault, KnowledgeError
 from helpbot.loading import cache_folder
@@ -115,7 +116,7 @@ def _stored(path: Path, encode: Encode | None) -> SpeechActs | None:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return SpeechActs.from_arrays(dict(arrays), encode)
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None  # not there, or not ours: it is learnt anew
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +68,7 @@ class Remembered:
         try:
             with np.load(self._path, allow_pickle=False) as arrays:
                 hashes, vectors = arrays["hashes"], np.asarray(arrays["vectors"], np.float32)
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return {}
         if hashes.ndim != 2 or hashes.shape[1] != _HASH or vectors.shape != (len(hashes), self._encoder.width):
             return {}
