@@ -78,7 +78,8 @@ def _reply_differs(wanted: dict[str, Any], reply: Reply) -> Iterator[str]:
     got = reply.as_json()
     if "outcome" in wanted and got["outcome"] not in wanted["outcome"]:
         yield f"outcome {got['outcome']} {got['resolutions']}, wanted {wanted['outcome']}"
-    if wanted.get("resolutions") and got["outcome"] == "answer" and not set(got["resolutions"]) & set(wanted["resolutions"]):
+    allowed = set(wanted.get("resolutions", ()))
+    if allowed and got["outcome"] == "answer" and not allowed & set(got["resolutions"]):
         yield f"answered {got['resolutions']}, wanted {wanted['resolutions']}"
     if "awaiting" in wanted and set(got["awaiting"]) != set(wanted["awaiting"]):
         yield f"awaiting {got['awaiting']}, wanted {wanted['awaiting']}"
@@ -120,7 +121,8 @@ def main() -> None:
 
 
 def _part(part: str, mode: str, world: World, *, show: bool, only: str) -> None:
-    lines = [json.loads(line) for line in (EXAM / f"replay-{part}.jsonl").read_text("utf-8").splitlines() if line.strip()]
+    text = (EXAM / f"replay-{part}.jsonl").read_text("utf-8")
+    lines = [json.loads(line) for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if line["id"].startswith(only)]
     right = 0
     for line in lines:
@@ -131,7 +133,8 @@ def _part(part: str, mode: str, world: World, *, show: bool, only: str) -> None:
         if show:
             print(f"\n--- {line['id']}")
             for turn, reply in zip(line["turns"], replies, strict=True):
-                print(f"  user: {turn[:300]!r}\n  bot ({reply.outcome.value} {[w.value for w in reply.awaiting]}): {reply.text[:600]}")
+                awaited = [name.value for name in reply.awaiting]
+                print(f"  user: {turn[:300]!r}\n  bot ({reply.outcome.value} {awaited}): {reply.text[:600]}")
         for problem in wrong:
             print(f"  {mode} {line['id']}: {problem}\n      {line['turns']!r}"[:900])
     print(f"{mode}: part {part}: {right} of {len(lines)} conversations as expected ({right / max(len(lines), 1):.1%})")

@@ -116,6 +116,7 @@ class GaveDetails:
     urgency: str = ""
     no_product: str = ""  # the user's words for it, where a form was ticked to say that there is none
     no_error: str = ""
+    labelled: bool = False  # told behind labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,9 @@ class WhyWanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewsWanted:
-    """How is my case?"""
+    """How is my case? With `recall`: what does it say?"""
+
+    recall: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

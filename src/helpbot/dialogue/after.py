@@ -79,11 +79,21 @@ def corrected_unasked(now: Conversation, act: acts.Corrected, turn: Turn) -> Ste
 
 
 def news(now: Conversation, act: acts.Act, turn: Turn) -> Step:
-    """How is my case?"""
-    del act
+    """How is my case, and what does it hold?"""
     case = now.open_case or (now.cases[-1] if now.cases else None)
     if case is None:
         return Step(conversation=now, actions=(tell(now, turn.world, Outcome.CLARIFY, "greeted"),))
+    if isinstance(act, acts.NewsWanted) and act.recall:
+        said = tell(
+            now,
+            turn.world,
+            Outcome.ESCALATE,
+            "case_recalled",
+            number=case.number,
+            product_name=case.product_name,
+            error_message=case.error_message,
+        )
+        return Step(conversation=now, actions=(said,))
     return Step(conversation=now, actions=(state_of(now, case, "case_state", turn),))
 
 

@@ -32,16 +32,22 @@ def considered(now: Conversation, act: acts.Asked, turn: Turn) -> Step:
     world = turn.world
     if now.phase in (Phase.RESOLVED, Phase.CLOSED):
         now = fresh(now)
-    now = _learn(now, act.diagnosis, act.text, world)
+    beside = now.phase is Phase.WAITING and now.open_case is not None
+    apart = replace(now, product=FieldValue(), error=FieldValue()) if beside else now
+    apart = _learn(apart, act.diagnosis, act.text, world)  # a new problem beside an open case has its own fields
     decided = [decide(problem, world.policy, world.knowledge) for problem in act.diagnosis.problems]
     answers = _distinct(decision.candidate for decision in decided if isinstance(decision, Answer))
     asks = [decision for decision in decided if isinstance(decision, Clarify)]
     if answers:
         missing = any(isinstance(decision, Unknown) for decision in decided)
-        return answered(now, act.text, answers, _spare(act.diagnosis.problems, answers), turn, missing=missing)
+        spare = _spare(act.diagnosis.problems, answers)
+        if beside:
+            now = _learn(now, act.diagnosis, act.text, world)
+            return answered(now, act.text, answers, spare, turn, missing=missing, apart=apart)
+        return answered(apart, act.text, answers, spare, turn, missing=missing)
     if asks:
-        return _asked_back(now, act.text, asks[0], turn)
-    return _refused(now, act, turn)
+        return _asked_back(apart, act.text, asks[0], turn)
+    return _refused(apart, act, turn)
 
 
 def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -86,8 +92,12 @@ def answered(
     turn: Turn,
     *,
     missing: bool = False,
+    apart: Conversation | None = None,
 ) -> Step:
-    """Tell the resolutions or passages found, then ask whether it is solved."""
+    """Tell the resolutions or passages found, then ask whether it is solved.
+
+    `apart` is the conversation with the form of a new problem, for an answer beside an open case.
+    """
     told: list[Told] = []
     cited = 0
     for candidate in candidates:
@@ -102,8 +112,12 @@ def answered(
         problem == case.problem or (set(names) <= set(now.tried) and bool(names) and now.phase is Phase.WAITING)
     )
     if case is not None and not about_case and now.phase is Phase.WAITING:
-        # A new problem beside the open case: its fields are its own, only the error just pasted is known.
-        now = replace(now, product=FieldValue(), error=_error_just_told(now, case))
+        # A new problem beside the open case: its fields are its own, only what was told with it is known.
+        now = replace(
+            now,
+            product=apart.product if apart else FieldValue(),
+            error=apart.error if apart else _error_just_told(now, case),
+        )
     now = replace(
         now,
         phase=Phase.WAITING if about_case else Phase.PROPOSING,
@@ -241,9 +255,14 @@ def consider_beside_case(now: Conversation, act: acts.Asked, turn: Turn) -> Step
     case = now.open_case
     assert case is not None
     decided = [decide(problem, turn.world.policy, turn.world.knowledge) for problem in act.diagnosis.problems]
-    known = any(isinstance(decision, Answer | Clarify) for decision in decided)
-    new_error = bool(act.diagnosis.error_text) and phrases.fold(act.diagnosis.error_text) != phrases.fold(
-        case.error_message
+    more = phrases.is_addition(phrases.fold(act.text)) and not any(
+        candidate.exact for problem in act.diagnosis.problems for candidate in problem.candidates[:1]
+    )
+    known = not more and any(isinstance(decision, Answer | Clarify) for decision in decided)
+    new_error = (
+        not more
+        and bool(act.diagnosis.error_text)
+        and phrases.fold(act.diagnosis.error_text) != phrases.fold(case.error_message)
     )
     if known or new_error or reading.is_different(act.text):
         return considered(now, act, turn)

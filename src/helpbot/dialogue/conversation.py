@@ -68,6 +68,7 @@ class FieldValue:
     given: bool = False
     declined: bool = False  # the user said there is none, or did not know, and is believed
     asked: int = 0  # how often it was asked for; at most twice
+    labelled: bool = False  # it was told behind a label, as in "Product: X"; so then are others
 
     @property
     def settled(self) -> bool:

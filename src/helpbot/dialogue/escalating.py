@@ -210,9 +210,10 @@ def case_opened(now: Conversation, event: events.CaseOpened, turn: Turn) -> Step
 def details_given(now: Conversation, act: acts.GaveDetails, turn: Turn) -> Step:
     """Values for the form, stored exactly as typed; a newer error replaces an older one."""
     if act.product is not None:
-        now = replace(now, product=FieldValue(value=act.product, given=True, asked=now.product.asked))
+        given = FieldValue(value=act.product, given=True, asked=now.product.asked, labelled=act.labelled)
+        now = replace(now, product=given)
     if act.error is not None:
-        now = replace(now, error=FieldValue(value=act.error, given=True, asked=now.error.asked))
+        now = replace(now, error=FieldValue(value=act.error, given=True, asked=now.error.asked, labelled=act.labelled))
     now = _ticked_none(now, act, turn)
     extras = {name: value for name, value in (("note", act.note), ("urgency", act.urgency)) if value}
     now = replace(now, psa=act.psa or now.psa, email=act.email or now.email, context={**now.context, **extras})
@@ -287,14 +288,10 @@ def person_again(now: Conversation, act: acts.PersonWanted, turn: Turn) -> Step:
 
 def form_waits(now: Conversation, act: acts.Act, turn: Turn) -> Step:
     """Thanks or a moment's patience in the middle of the form: the question stays as it is."""
-    del act
-    return _ask(
-        now,
-        now.asking or Field.PRODUCT_NAME,
-        turn,
-        lead=turn.world.replies.say("take_your_time"),
-        counted=False,
-    )
+    say = turn.world.replies.say
+    asked_when = isinstance(act, acts.NewsWanted)
+    lead = say("form_news", **hours_now(turn)) if asked_when else say("take_your_time", asking=True)
+    return _ask(now, now.asking or Field.PRODUCT_NAME, turn, lead=lead, counted=False)
 
 
 def why_asked(now: Conversation, act: acts.Act, turn: Turn) -> Step:

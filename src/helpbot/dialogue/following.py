@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Final
 
 from helpbot.dialogue import acts, phrases
 from helpbot.dialogue.actions import Say
@@ -23,6 +25,9 @@ from helpbot.messages import (
 from helpbot.understanding.diagnosis import Candidate
 
 __all__ = ["cited_again", "followed"]
+
+
+_REPEAT: Final = re.compile(r"\b(?:repeat|again|once more|say that|read that|show me)\b")
 
 
 def followed(now: Conversation, act: acts.FollowedUp, turn: Turn) -> Step:
@@ -134,7 +139,10 @@ def _detail(now: Conversation, act: acts.FollowedUp, told: list[Told], turn: Tur
     """The lines of the last answer that a further question asks for; all of it where none stands out."""
     lines = _lines_for(act, now, turn.world)
     if not lines:
-        return answer_reply(told, 1.0, turn) if told else refusal("no_answer", 0.0, turn)
+        if not told:
+            return refusal("no_answer", 0.0, turn)
+        lead = "" if _REPEAT.search(phrases.fold(act.text)) else turn.world.replies.say("nothing_more")
+        return answer_reply(told, 1.0, turn, lead=lead)
     citations = cited_again(now, turn.world)
     title = act.value or told[0].title
     text = turn.world.replies.say(
@@ -156,7 +164,7 @@ def _detail(now: Conversation, act: acts.FollowedUp, told: list[Told], turn: Tur
 def _lines_for(act: acts.FollowedUp, now: Conversation, world: World) -> list[str]:
     found = [world.knowledge.resolutions[name] for name in now.offered if name in world.knowledge.resolutions]
     if act.kind == "term":
-        return [f"{point.term}: {point.text}" for each in found for point in each.points if point.term == act.value]
+        return [point.text for each in found for point in each.points if point.term == act.value]
     lines = [
         line
         for each in found

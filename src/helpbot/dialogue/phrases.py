@@ -14,8 +14,23 @@ from typing import Final
 from rapidfuzz.distance import OSA
 
 __all__ = [
-    "fold", "is_cancel", "is_greeting", "is_news", "is_no", "is_none", "is_person", "is_solved", "is_thanks", "is_why",
-    "is_will_try", "is_yes", "looks_like_question", "words",
+    "fold",
+    "is_addition",
+    "is_cancel",
+    "is_go_ahead",
+    "is_greeting",
+    "is_news",
+    "is_no",
+    "is_none",
+    "is_person",
+    "is_recall",
+    "is_solved",
+    "is_thanks",
+    "is_why",
+    "is_will_try",
+    "is_yes",
+    "looks_like_question",
+    "words",
 ]  # fmt: skip
 
 _INVISIBLE: Final = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\u00ad]")
@@ -48,7 +63,19 @@ _END = r"(?:[ ,.!-]+(?:please|pls|thanks|thank you|thx|now|then|ok|today|asap|ma
 
 # --- it is solved -----------------------------------------------------------------------------------------------
 _IT = r"(?:it|that|this|everything|the (?:sync|quote|order|error|problem|issue|login|page|charge|import|user)|all|problem|issue|error|sync|we|i)"
+_SOON = r"(?:(?:never ?mind|nvm|false alarm|good news|update|sorry|wait|oh)[ ,.!:-]+){0,2}"
+_MEANWHILE = r"(?: (?:now|again|meanwhile|in the meantime|by (?:itself|now)|already|suddenly|at last|finally|somehow|this time|by a colleague|(?:on|at) our (?:end|side)))*"
 _SOLVED = _whole(
+    _FILLER
+    + _SOON
+    + r"(?:(?:it|that|this|the \w+)(?:'s| is| has)? )?(?:just |now |all |finally |suddenly )*(?:synced|synchroni[sz]ed|solved|fixed|resolved|sorted|working|works|worked|went through|came through|went away|disappeared|gone(?: away)?|has gone(?: away)?|been solved|been fixed|solved itself|resolved itself|fixed itself)"
+    + _MEANWHILE
+    + _END,
+    _FILLER
+    + _SOON
+    + r"(?:(?:a|my|our) (?:colleague|boss|admin\w*|technician)|someone|somebody|we|i|they)(?: has| have|'ve)? (?:just |already |now )*(?:fixed|solved|resolved|found|sorted) (?:it|that|this|the (?:problem|issue|error|cause))"
+    + _MEANWHILE
+    + _END,
     _FILLER
     + r"(?:yes|yep|yeah|yup|ja|oui|si)?[ ,.!]*"
     + _IT
@@ -57,6 +84,7 @@ _SOLVED = _whole(
     r"(?: (?:now|again|fine|perfectly|for me|out|a treat|like a charm|great|well|indeed|as expected|already|itself|by itself|it|that|immediately)){0,3}"
     + _END,
     _FILLER
+    + _SOON
     + r"(?:worked|works|solved|fixed|resolved|sorted|done)(?: (?:it|that|now|again|fine|perfectly|for me|like a charm|a treat|great)){0,3}"
     + _END,
     _FILLER
@@ -88,6 +116,11 @@ _YES = _whole(
     r"(?:makes sense|clear(?: now)?|got it|understood|i see|ah i see|that explains it|that answers (?:it|my question)|alright|good to know)(?: now)?"
     + _END,
 )
+_GO_AHEAD = _whole(
+    _FILLER
+    + r"(?:ok|okay|k|fine|alright|all right|go ahead|go for it|do (?:it|that|so)|please do|yes|hand it over|let's do (?:it|that)|that would be (?:great|nice|good|fine|helpful)|sounds good|why not|i would like that|i'd like that)"
+    + r"(?:[ ,.!]+(?:do (?:it|that|so)|go ahead|please|thanks|thank you|then|by all means|hand it over)){0,3}",
+)
 _THANKS = _whole(
     _FILLER
     + r"(?:many |much |big )?(?:thanks|thank you|thank u|thankyou|thx|thnx|tnx|ty|tysm|cheers|merci|danke|dank je|dank u|bedankt|gracias|obrigado|appreciated|much appreciated|i appreciate it|great thanks|perfect thanks)"
@@ -102,12 +135,14 @@ _NO = _any(
     r"^(?:no|nope|nah|nee|nein|non|negative|n)$",
     r"^(?:no|nope|nah|nee|nein|non)[ ,.!-]+(?:it|that|this|the|still|not|same|sorry|i|we|unfortunately|luck|change|good|way|didn|doesn|did|does|nothing|never|again|help|thanks?(?: you)?$|really|effect|improvement|success|sir|👎)",
     r"\b(?:did|does|do|has|is|was|have|are|were|could|can|would)(?:n't|nt| not) (?:\w+ ){0,3}?(?:work|help|solve|fix|worked|helped|solved|fixed|working|resolve|resolved|change|changed|gone|do (?:it|anything|the trick)|make (?:any|a) difference|any better|the (?:answer|solution|problem|case|issue)|what i (?:asked|need|meant))",
+    r"^(?:no|nope|nah|nein|nee|non)[.!]+ ",
+    r"\b(?:where|what) (?:i|we) (?:was|were|started|began|had) (?:before|already)\b", r"\b(?:where|what) (?:i|we) (?:started|began)\b", r"\b(?:is|was|'s) not it\b", r"\bisn't it$", r"\bbut\b.*\bstill\b",
     r"\bnot (?:work|help|solv|fix|resolv)\w*", r"\bnot (?:really|quite|yet|at all|solved|helpful|any better)$", r"^not (?:really|quite|yet|at all|helpful)\b",
     r"\bstill (?:the same|same|there|not|no|get|gets|getting|see|seeing|have|having|broken|fail|fails|failing|error|errors|wrong|red|happening|happens|nothing|doesn|isn|won|can't|cant|cannot|shows?|showing|an? (?:error|issue|problem)|stuck|says?|blocked|forbidden|missing|refus|appear|comes?|an issue)",
     r"\b(?:exactly )?(?:the )?same (?:error|problem|issue|thing|message|result|story|again|as before)", r"\bsame (?:here )?again$", r"^(?:the |it's the |its the )?same$", r"^still$", r"^again$",
     r"\bno (?:luck|change|effect|difference|success|improvement|joy|dice|use|good|help)\b", r"\b(?:nothing|no ?thing) (?:changed|happened|happens|helps|helped|works|worked|new)\b",
     r"\b(?:thanks|thank you|thx|cheers) for nothing\b", r"\b(?:useless|worthless|rubbish|garbage|unhelpful|waste of time|nonsense|bullshit|crap)\b",
-    r"\b(?:already|just) (?:tried|did|done|checked|looked|tested|have done)\b", r"\b(?:tried|did|done|checked|followed|went through) (?:that|this|it|all|everything|both|the steps|all (?:of )?(?:that|the|those|these|steps))\b(?!.*\b(?:works|worked|solved|fixed)\b)",
+    r"\b(?:already|just) (?:tried|did|done|checked|looked|tested|have done)\b", r"\b(?:tried|did|done|checked|followed|went through) (?:that|this(?! time)|it|all|everything|both|the steps|all (?:of )?(?:that|the|those|these|steps))\b(?!.*\b(?:works|worked|solved|fixed)\b)",
     r"\bwithout (?:success|luck|effect|result)", r"\bto no avail\b", r"\bin vain\b", r"\bkeeps? (?:failing|coming|happening|showing|appearing|popping)", r"\b(?:comes|came|is|it's|its) back\b", r"\bback again\b",
     r"\b(?:error|problem|issue|message|it) (?:persists|remains|continues|is still|stays)\b", r"\bpersists\b",
     r"\bunfortunately not\b", r"\bnot the (?:answer|solution|problem|case|same|cause)\b", r"\bwrong answer\b", r"\bmakes? (?:no|it worse|things worse)\b", r"\b(?:even )?worse\b",
@@ -151,6 +186,8 @@ _PERSON = _any(
     r"\b(?:bring|call|get|fetch|send|find)(?: in| me| us| over)* (?:a |an |some |one )?(?:real |live )?(?:person|human|agent|people|colleague|technician)\b", r"\bhave the (?:support|help|service) ?desk\b", r"\bi mean a (?:human|person)\b", r"\b(?:support|help) ?(?:desk|engineer|agent|person)?,? (?:please,? )?(?:a )?(?:person|human)\b", r"\bwith (?:a )?(?:man|woman|guy|lady|someone|human|person) (?:from|of|at|in) (?:the |your )?(?:support|team|company)\b", r"\bspeak to about this in person\b",
     r"\b(?:passez|puis-je|donnez|appelez|parler|veux|voudrais)\b.*\b(?:humain|human|quelqu'un|personne?|conseiller|support|t[eé]l[eé]phone)\b", r"\b(?:kan|mag) ik\b.*\b(?:persoon|person|mens|medewerker|iemand|collega)\b", r"\bkann (?:mich|mir|ich)\b.*\b(?:jemand|support|mensch|mitarbeiter)\w*\b", r"\b(?:quiero|necesito|p[aá]seme|hablar|puedo)\b.*\b(?:persona?|agente?|humano?|human|alguien)\b",
     r"\bsupport engineer available\b",
+    r"\b(?:do|have) you (?:have |got |employ |even have )*(?:any |some |real |actual )*(?:people|humans|persons|staff)(?: (?:working|there|around|in|at)\b|$)", r"\bonly (?:bots?|robots?|machines?)\b",
+    r"\b(?:get|give|bring|send|fetch|find|call)(?: me| us)? (?:someone|somebody|anyone|anybody)(?: (?:please|now|else|real|today|here))*$",
     r"\b(?:talk|speak|chat) (?:to|with) (?:a )?(?:real|live|human|someone|somebody|anyone|support)\b", r"\bpersonal (?:help|support|assistance|contact)\b", r"\bhand (?:me|this|it) over\b", r"\b(?:get|bring) (?:me )?(?:your|the|a) (?:boss|manager|supervisor|team ?lead)\b", r"\bis (?:there )?(?:anybody|anyone|somebody|someone) (?:there|around|available|human|real|alive)\b",
     r"\b(?:mit|met|avec|con) (?:einem |einer |een |un |une |una )?(?:menschen?|mitarbeiter(?:in)?|medewerker|mens|persoon|collega|iemand|jemandem|conseiller|humain|personne|persona|humano|agente|alguien|quelqu'un|support)\b", r"\b(?:ik wil|ich will|ich m(?:ö|oe)chte|je veux|je voudrais|quiero|necesito)\b.{0,40}\b(?:mens|menschen?|mitarbeiter|medewerker|persoon|iemand|jemanden?|conseiller|humain|personne|persona|humano|agente|alguien|quelqu'un)\b",
 )  # fmt: skip
@@ -166,15 +203,22 @@ _ABOUT_SUPPORT = _any(
 
 _CANCEL = _whole(
     _FILLER
-    + r"(?:never ?mind|nevermind|nvm|cancel|cancel (?:it|that|this|please|the (?:case|request|form|escalation|handover))|forget (?:it|that|this|about it)|stop|stop (?:it|that|this|please)|abort|quit|exit|leave it|drop it|scrap that|skip it|no longer (?:needed|necessary|relevant|required)|not needed(?: any ?more)?|i changed my mind|changed my mind|don't bother|dont bother|no need(?: any ?more)?|it's fine|its fine|let it be|let's leave it|don't need (?:it|that|this|help)(?: any ?more)?|i don't need (?:it|that|this|help|a person)(?: any ?more)?|laat maar|egal|vergiss es|abbrechen|annuler|laisse tomber|oubliez|olv(?:í|i)dalo|cancelar)"
+    + r"(?:never ?mind|nevermind|nvm|cancel|cancel (?:it|that|this|please|the (?:case|request|form|escalation|handover))|forget (?:it|that|this|about it)|stop|stop (?:it|that|this|please)|abort|quit|exit|leave it|drop it|scrap that|skip it|no longer (?:needed|necessary|relevant|required)|not needed(?: any ?more)?|i changed my mind|changed my mind|don't bother|dont bother|no need(?: any ?more)?|it's fine|its fine|let it be|let's leave it|(?:it is |it's |that's |that is )?(?:not|no longer) (?:necessary|needed|required|relevant|important|urgent)(?: any ?more| any longer)?|(?:it )?does(?:n't| not) matter(?: any ?more)?|no matter|drop (?:the|this) (?:case|request|matter|form)|don't need (?:it|that|this|help)(?: any ?more)?|i don't need (?:it|that|this|help|a person)(?: any ?more)?|laat maar|egal|vergiss es|abbrechen|annuler|laisse tomber|oubliez|olv(?:í|i)dalo|cancelar)"
     + _END
     + r"(?:[ ,.-]+(?:i'?ll|we'?ll|i|we|it'?s|its|not|thanks|don'?t|will|found|sorry|no longer).{0,60})?",
 )
 _NONE = _whole(
+    _FILLER + r"(?:there|it|we|i|the \w+)(?:'s| is| was| are)?(?:n't| not) (?:any|an|a|one|actually|really|showing|show|giving|give|displaying|display)(?: (?:any|an|a|single|specific|actual|real|visible|particular))* ?(?:error|errors|message|messages|error message|error messages|error text|text|code|product|products|thing|anything)?(?: (?:shown|displayed|visible|at all|there|given|anywhere|on (?:the )?screen))*(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
+    _FILLER + r"nothing(?: at all| whatsoever| really| else)?(?: (?:shows?|comes|pops|appears?|is|was|gets|happens|to (?:see|copy|paste|show|report))(?: up| shown| displayed| visible| there| on (?:the )?screen)*)?(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
+    _FILLER + r"(?:it|the (?:message|error|text|notification|pop-?up|toast))?(?:'s| is| was| has)?(?: just| already| always)? ?(?:disappear|disappears|disappeared|vanish|vanishes|vanished|gone|goes away|went away|closes|closed|flashes|flashed)(?: (?:too|so|very|away|again|off|quickly|fast|before|by)\b.{0,60})?",
+    _FILLER + r"(?:i|we)(?:'ve| have)? (?:already |just )?(?:closed|dismissed|clicked|lost|deleted|cleared|forgot|forgotten)(?: (?:it|that|the (?:message|error|window|pop-?up|notification|text)|what it said|on it))?(?: away| already| again)*(?:(?:[,.;:-]+| but| because| and| so| what) ?.{0,80})?",
+    _FILLER + r"(?:how (?:should|would|could|can) i (?:know|tell|remember)(?: that| this| it)?|who knows|no clue|beats me|search me)\??",
+    r"[-–—_/?]+",
+    r"(?:es (?:wird|gibt|ist|kommt)|er (?:is|wordt)|il n'y a|no (?:hay|sale|aparece))\b.{0,30}\b(?:kein\w*|nichts|geen|niets|pas|aucune?|rien|ning\w+|mensaje|error)\b.{0,40}", r"(?:kein\w*|geen|aucune?|ning\w+) (?:fehler\w*|fout\w*|melding|meldung|message|erreur|mensaje|error|produkt|product|produit|producto)(?: .{0,40})?",
     _FILLER + r"(?:none|no|nope|nothing|nil|null|unknown|n/?a|n\.a|not applicable|-|--|—|no ?one|nada|keine?r?|geen|aucune?|ninguno)(?: (?:really|at all|that i (?:know|see)|shown|visible|here|specific(?:ally)?|in particular))*",
     _FILLER + r"(?:there (?:really |just |simply |actually )?(?:is|are|was|were)|there's|theres|it (?:just |only |simply )?shows?|i (?:see|get|have|got)|we (?:see|get|have)|shows|it's|its|it has|it gives?|it displays?)(?: just| simply| actually| really)? (?:none|nothing|no(?: (?:such|specific|particular|real|visible|exact|special|single|one|proper|actual|clear))*(?: (?:error|errors|message|messages|error message|error messages|error text|text|code|product|products|name|product name|notification|warning))?)(?: (?:shown|displayed|visible|at all|there|given|to see|anywhere|whatsoever|on (?:the )?screen|just .{0,60}|it just .{0,60}|only .{0,60}|specifically|involved|in particular))*(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
     _FILLER + r"no (?:\w+ )?(?:error|errors|message|messages|error message|error messages|error text|product|products|product name|text|code|name|specific product|particular product)(?: (?:is|was|are|were|gets|appears?|shows?|shown|displayed|visible|at all|there|given|to (?:see|show)|anywhere|it|just|up|on|the|screen|involved|in|particular))*(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
-    _FILLER + r"(?:i |we |i really |sorry i |honestly i )?(?:do(?:n't|nt| not)|did(?:n't|nt| not)|can(?:'t|not|t)|could(?:n't|nt| not)|am not able to|'m not able to|unable to|no idea|not sure|unsure|no clue|idk|dunno)(?: really| actually| honestly| even| exactly)?(?: (?:know|remember|recall|have|see|copy|tell|say|get|find|read|note|write|sure|which|what|it|that|one|any|the|an?|error|message|text|product|name|down|exactly|anymore|any more|more|this|is|to|was|them|off|from|here|screen|out|type|paste|select|there|isn't|mark|on|either|by heart|it's|in|an|image|picture|too|long|fast|gone|vanished|disappeared|before|could)){0,14}(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
+    _FILLER + r"(?:i |we |i really |sorry i |honestly i )?(?:do(?:n't|nt| not)|did(?:n't|nt| not)|can(?:'t|not|t)|could(?:n't|nt| not)|am not able to|'m not able to|unable to|no idea|not sure|unsure|no clue|idk|dunno)(?: really| actually| honestly| even| exactly)?(?: (?:know|remember|recall|have|see|copy|tell|say|get|get it back|find|read|note|write|sure|which|what|it|that|one|any|the|an?|error|message|text|product|name|down|exactly|anymore|any more|more|this|is|to|was|them|off|back|from|here|screen|out|type|paste|select|there|isn't|mark|on|either|by heart|it's|in|an|image|picture|too|long|fast|gone|vanished|disappeared|before|could)){0,14}(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
     r"(?:see|look at|here is|here's|heres|i (?:attached|attach|sent|send|have|made|took)|attached(?: is)?|i'll send|as in|it's (?:in|on)|its (?:in|on))(?: you)?(?: a| an| the| my| this)? ?(?:attached )?(?:screenshots?|screen ?shot|pictures?|images?|photos?|attachments?|screen)(?:(?:[,.;:-]+| but| because| and| so| of) ?.{0,60})?",
     r"(?:it's |its |just |only )?(?:a )?(?:blank|empty|white|grey|gray) (?:page|screen|window|box|popup)(?:(?:[,.;:-]+| but| because| and| so) ?.{0,60})?",
     r"not (?:about|for|related to)(?: a| any| one| the)?(?: (?:specific|particular|single|special))? products?(?:(?:[,.;:-]+| but| because| and| so) ?.{0,60})?", r"(?:weet ik niet|keine ahnung|wei(?:ß|ss) (?:ich )?nicht|je ne sais pas|no (?:lo )?s(?:é|e))",
@@ -186,7 +230,9 @@ _WHY = _any(
 )  # fmt: skip
 _NEWS = _any(
     r"\b(?:any|some|is there|are there|got|what's|whats) (?:news|updates?|progress|developments?|word|feedback|response|answer|reply)\b",
-    r"^(?:news|updates?|status|progress)$",
+    r"^(?:news|updates?|status|progress|still nothing|nothing yet|anything(?: new| yet)?|and|so)(?: please| yet)?\s?[?!]*$",
+    r"^(?:what about|how about|status of|update on|any(?:thing)? (?:on|about|for)) (?:case )?hb-?\d+",
+    r"\bwhen (?:will|do|can|does|is|should) (?:i|we|someone|somebody|anyone|you|they|support)\b.{0,40}\b(?:answer|reply|hear|response|back|contact|call|help|look)\w*",
     r"\bstatus of (?:my|the|our|this) (?:case|request|problem|issue|question)",
     r"\b(?:what|how) (?:about|is|'s|happened (?:to|with)|is happening with|became of) (?:my|the|our) (?:case|request)\b",
     r"\b(?:did|has|have|is|will|does|when will|when does)(?: \w+)? ?(?:anyone|someone|somebody|anybody|you|they|support|the team)(?: \w+)? (?:look|looked|looking|answer|answered|seen|respond|responded|check|checked|reply|replied|read|working|taken|contact|help|get back|call|be in touch)",
@@ -197,6 +243,14 @@ _NEWS = _any(
     r"\b(?:hello|anyone|anybody) (?:there|here|around)\b",
     r"^(?:hello|hi)\?+$",
     r"\bwhat's the status\b|\bwhat is the status\b|\bwhats the status\b|\bcase (?:status|number)\b|\bwhat (?:is|was|'s) my case\b",
+)
+_RECALL = _any(
+    r"\bwhat(?:'s| is| was| did| have|'ve)\b.{0,20}\b(?:i|we|my|the|in)\b.{0,30}\b(?:give|gave|given|tell|told|say|said|enter|entered|type|typed|write|wrote|put|case|product|error(?: message)?)\b.{0,20}\b(?:product|error|message|case|name|hb-?\d+|there|in it|you)\b",
+    r"\b(?:show|repeat|read|tell)(?: me)?(?: back| again)? (?:my|the|our) (?:case|request|details)\b",
+    r"\bwhat (?:does|is in|stands in) (?:my|the|our) case\b",
+)
+_ADDITION = re.compile(
+    r"^(?:and |also |but |so |ok |btw,? |by the way,? |sorry,? )*(?:(?:it|this|that|they|he|she)\b(?!'?s? (?:a |an )?(?:new|another|different|other))|(?:the )?same\b|fyi\b|for (?:your|the) info\w*|more info\w*|additional\w*|some more\b|i (?:forgot|should|also|just|can|still)\b|i'd like to add|to add\b|one more detail|maybe\b|perhaps\b|note\b|(?:we|i)(?:'re| are|'m| am) (?:on|using|running|with)\b|we use\b|still\b|in addition|besides,? it|hope this helps|happens\b|only\b)"
 )
 _GREETING = _whole(
     r"(?:hi|hello|hey|hiya|hallo|good (?:morning|afternoon|evening|day)|morning|moin|bonjour|salut|hola|hoi|goedemorgen|goedemiddag|guten (?:tag|morgen)|howdy|yo|greetings|dear support|dear (?:team|all))(?:[ ,.!]+(?:there|all|team|everyone|bot|support|guys|again|help ?bot|folks|sir|madam|you))*(?:[ ,.!]+how are you(?: doing)?(?: today)?)?",
@@ -223,17 +277,44 @@ def looks_like_question(text: str) -> bool:
 
 def is_solved(folded: str) -> bool:
     """It works now, in so many words."""
-    return words(folded) <= 14 and bool(_SOLVED.match(folded)) and not _NO.search(folded)
+    if words(folded) > 20 or _NO.search(folded):
+        return False
+    return bool(_SOLVED.match(folded)) or _together(folded, _SOLVED, (_THANKS, _YES, _CANCEL))
+
+
+_PAUSE: Final = re.compile(r"[,.!;]+ +| - ")
+
+
+def _together(folded: str, needed: re.Pattern[str], also: tuple[re.Pattern[str], ...]) -> bool:
+    """Whether every part of it, from pause to pause, is one of these, and at least one the needed: "works, thank you"."""
+    parts = [part.strip() for part in _PAUSE.split(folded) if part.strip()]
+    if not 1 < len(parts) <= 4:
+        return False
+    return any(needed.match(part) for part in parts) and all(
+        needed.match(part) or any(pattern.match(part) for pattern in also) for part in parts
+    )
 
 
 def is_yes(folded: str) -> bool:
     """A yes or praise."""
-    return words(folded) <= 12 and bool(_YES.match(folded) or _SOLVED.match(folded)) and not _NO.search(folded)
+    return is_solved(folded) or (words(folded) <= 12 and bool(_YES.match(folded)) and not _NO.search(folded))
+
+
+def is_addition(folded: str) -> bool:
+    """Said about what was spoken of last: "it happens only in Firefox", "I forgot to say …"."""
+    return bool(_ADDITION.match(folded))
+
+
+def is_go_ahead(folded: str) -> bool:
+    """Agreement to what was offered: hand it to a person."""
+    return words(folded) <= 8 and bool(_GO_AHEAD.match(folded))
 
 
 def is_thanks(folded: str) -> bool:
     """Thanks and goodbye."""
-    return words(folded) <= 16 and bool(_THANKS.match(folded)) and not _NO.search(folded)
+    if words(folded) > 16 or _NO.search(folded):
+        return False
+    return bool(_THANKS.match(folded)) or _together(folded, _THANKS, (_YES,))
 
 
 def is_no(folded: str) -> bool:
@@ -359,6 +440,11 @@ def is_none(folded: str) -> bool:
 def is_why(folded: str) -> bool:
     """A question about the form."""
     return words(folded) <= 20 and bool(_WHY.search(folded))
+
+
+def is_recall(folded: str) -> bool:
+    """A wish to see what the case holds."""
+    return words(folded) <= 14 and bool(_RECALL.search(folded))
 
 
 def is_news(folded: str) -> bool:

@@ -35,6 +35,7 @@ from helpbot.dialogue.acts import (
     WillTry,
 )
 from helpbot.dialogue.conversation import Conversation, Phase
+from helpbot.dialogue.details import Details
 from helpbot.dialogue.events import UserChose, UserSaid, UserSubmitted
 from helpbot.dialogue.policy import Answer, decide
 from helpbot.dialogue.world import World
@@ -51,7 +52,7 @@ _ORDINALS: Final = (
 _ORDINAL: Final = tuple(
     (
         re.compile(
-            rf"^(?:i (?:mean|meant|want|choose|pick|think)|it's|its|number|no\.?|nr\.?|option|choice|the|answer)?\s*(?:the )?(?:number |option )?(?:{words})(?: one| option| choice| of (?:them|these|those)| please)*$"
+            rf"^(?:i (?:mean|meant|want|choose|pick|think)|it's|its|number|no\.?|nr\.?|option|choice|the|answer)?\s*(?:the )?(?:number |option )?\(?(?:{words})[).:]*(?: one| option| choice| of (?:them|these|those)| please)*$"
         ),
         number,
     )
@@ -71,7 +72,7 @@ _TERM: Final = re.compile(
     r"^(?:and |but |so |ok |then |then, |sorry |what about |how about |and what about )*(?:what (?:does|do|is|are|means?|would|did)|what's|meaning of|define|explain|what about|how about|and)?\s*(?:the |a |an |status |state |by |is |does |do )*[\"']?(?P<term>[\w/ &-]{2,40}?)[\"']?(?: (?:mean|means|stand for|status|then|exactly|again|stands for|tell me|do|for|here|say))*$"
 )
 _DETAIL: Final = re.compile(
-    r"^(?:and |but |so |ok |then |also |sorry )*(?:how (?:long|often|many|much|fast|soon|late)|when|why|who|what|which|is|are|does|do|can|will|must|should|after|until)\b"
+    r"^(?:and |but |so |ok |then |also |sorry )*(?:how (?:long|often|many|much|fast|soon|late)|how (?:do|can|should|would|could|must) (?:i|we|you|one)|when|why|who|what|which|is|are|does|do|can|will|must|should|after|until)\b"
 )
 _LEANS: Final = re.compile(
     r"\b(?:it|that|this|these|those|they|them|there|then|one|ones|again|exactly|he|she|else|its|their)\b|^(?:and|but|so|also|or)\b"
@@ -129,9 +130,30 @@ def _diagnose(now: Conversation, text: str, world: World) -> Diagnosis:
     return world.diagnose(text, {"psa": now.psa} if now.psa else {})
 
 
-def _with_error(diagnosis: Diagnosis, text: str) -> Diagnosis:
+# Words of the user's own in front of an error message, up to a colon; `Error:` itself belongs to the message.
+_LEAD_IN: Final = re.compile(
+    r"^(?=[^\n]{0,120}?\b(?:i|we|my|our|it|it's|another|new|different|here|following|what|now|this|that|also|says)\b)[^:\n\"]{3,120}: +(?=\S)",
+    re.IGNORECASE,
+)
+_IN_QUOTES: Final = re.compile(r"\"([^\"\n]{8,500})\"|“([^”\n]{8,500})”")
+
+
+def _error_told(text: str) -> str:
+    """The error message in a text that tells it: in quotation marks, or behind a colon; nothing if it is not so told."""
+    quoted = [next(filter(None, match.groups())) for match in _IN_QUOTES.finditer(text[:2_000])]
+    if len(quoted) == 1 and phrases.words(quoted[0]) >= 3:
+        return str(quoted[0])
+    lead = _LEAD_IN.match(text[:2_000])
+    return text[lead.end() :].strip() if lead else ""
+
+
+def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     """The diagnosis with the error as it goes into a case: all of the message where hardly anything else is said."""
     whole = text.strip()
+    if _exact(diagnosis) and not diagnosis.error_text:
+        told = _error_told(whole)
+        if told and _exact(world.diagnose(told, {})):
+            return replace(diagnosis, error_text=told)
     known = bool(_exact(diagnosis)) and phrases.words(whole) <= _FEW and not diagnosis.error_text
     mostly = diagnosis.kind is InputKind.ERROR and len(diagnosis.error_text) >= 0.5 * len(whole)
     return replace(diagnosis, error_text=whole) if known or mostly else diagnosis
@@ -155,7 +177,7 @@ def _while_agent_holds(event: UserSaid, folded: str) -> Act:
 def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World) -> Act:
     text = event.text
     plain = _diagnose(now, text, world)
-    diagnosis = _with_error(plain, text)
+    diagnosis = _with_error(plain, text, world)
     exact = _exact(diagnosis)
     open_case = now.open_case
     fresh = [name for name in exact if name not in now.offered]
@@ -176,7 +198,7 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
         act = _heard(now, text, folded, plain, world)
         if act is not None:
             return act
-    if now.phase is Phase.CLARIFYING and not exact and phrases.words(folded) <= 8:
+    if now.phase is Phase.CLARIFYING and not exact and phrases.words(folded) <= 8 and not _confident(diagnosis, world):
         joined = _diagnose(now, f"{now.question}\n{text}", world)
         if _best_confidence(joined) > _best_confidence(diagnosis):
             return Asked(text=f"{now.question}\n{text}", diagnosis=joined)
@@ -198,24 +220,47 @@ def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis,
         leaning = _follow_up(now, text, folded, diagnosis, world)
         if leaning is not None:
             return leaning
-    if now.phase in (Phase.PROPOSING, Phase.REFUSING, Phase.CLARIFYING, Phase.WAITING):
-        if phrases.is_solved(folded):
-            return SaidYes(text=text)
-        if phrases.is_thanks(folded):
-            return Thanked()
-        if now.phase is Phase.REFUSING and phrases.words(folded) <= 6 and re.match(r"^(?:no|nope|nah)\b", folded):
-            return SaidNo(text=text)
-        if now.phase is Phase.PROPOSING and _says_no(text, folded):
-            return SaidNo(text=text, error=_beside_no(text, diagnosis.error_text))
-        if phrases.is_will_try(folded):
-            return WillTry()
-        if phrases.is_yes(folded):
-            return SaidYes(text=text)
+    act: Act | None = None
+    if now.phase in (Phase.PROPOSING, Phase.REFUSING, Phase.CLARIFYING):
+        act = _reaction(now, text, folded, diagnosis)
+    elif now.phase is Phase.WAITING:
+        act = _beside_case(text, folded)
+    if act is not None:
+        return act
     if phrases.is_thanks(folded):
         return Thanked()
     if phrases.is_greeting(folded):
         return Greeted()
     return None
+
+
+def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis) -> Act | None:
+    """What is said to an answer, a question back or a refusal."""
+    if phrases.is_solved(folded):
+        return SaidYes(text=text)
+    if phrases.is_thanks(folded):
+        return Thanked()
+    if now.phase is Phase.REFUSING:
+        if phrases.words(folded) <= 6 and re.match(r"^(?:no|nope|nah)\b", folded):
+            return SaidNo(text=text)
+        if phrases.is_go_ahead(folded):
+            return SaidYes(text=text)
+    if now.phase is Phase.PROPOSING and _says_no(text, folded):
+        return SaidNo(text=text, error=_beside_no(text, diagnosis.error_text))
+    if phrases.is_will_try(folded):
+        return WillTry()
+    return SaidYes(text=text) if phrases.is_yes(folded) else None
+
+
+def _beside_case(text: str, folded: str) -> Act | None:
+    """What is said while a case is open and nothing was asked: a bare yes does not close it, a bare no asks for news."""
+    if phrases.is_solved(folded):
+        return SaidYes(text=text)
+    if phrases.is_thanks(folded) or phrases.is_yes(folded) or phrases.is_go_ahead(folded):
+        return Thanked()
+    if phrases.is_no(folded) and phrases.words(folded) <= 2:
+        return NewsWanted()
+    return WillTry() if phrases.is_will_try(folded) else None
 
 
 def _beside_no(text: str, error: str) -> str:
@@ -236,7 +281,7 @@ _EXPECTED: Final[Mapping[Phase, tuple[tuple[str, ...], float]]] = {
     Phase.WAITING: (("solved", "thanks", "person", "news", "cancel"), 0.2),
     Phase.ASKING: (("solved", "person", "cancel", "none", "why", "will_try"), 0.2),
 }
-_NONE_LEAD: Final = 0.35  # a value lost is worse than one question more
+_SURE_LEAD: Final = 0.35  # a value lost, or a case closed by mistake, is worse than one question more
 _ALIKE: Final = (frozenset({"solved", "thanks"}),)
 _SHORT: Final = 24  # words: longer messages tell a story, and are read for their question
 
@@ -250,8 +295,8 @@ def _heard(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, worl
     if heard is None:
         return None
     act, lead = heard.leading(expected, _ALIKE)
-    if act == "none":
-        lead_wanted = _NONE_LEAD
+    if act == "none" or (act == "solved" and now.phase is Phase.WAITING):
+        lead_wanted = _SURE_LEAD
     if lead < lead_wanted or (lead < 2 * lead_wanted and _confident(diagnosis, world)):
         return None
     made: dict[str, Act] = {
@@ -339,9 +384,9 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
     """What a user says about a case that is open: news, corrections, solved, the same again."""
     case = now.open_case
     assert case is not None
-    change = details.change_of(event.text)
+    change = _change(now, event.text)
     if change:
-        return Corrected(product=change.product, error=change.error)
+        return change
     given = details.labelled(event.text)
     if given:
         return GaveDetails(product=given.product, error=given.error)
@@ -350,6 +395,8 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
     address = details.email_in(event.text)
     if address:
         return AddressGiven(email=address)
+    if now.phase is Phase.WAITING and phrases.is_recall(folded):
+        return NewsWanted(recall=True)
     if now.phase is Phase.WAITING and phrases.is_news(folded):
         return NewsWanted()
     same = {phrases.fold(case.error_message), phrases.fold(case.product_name), phrases.fold(now.question)}
@@ -358,6 +405,17 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
     if now.phase is Phase.WAITING and diagnosis.error_text and phrases.fold(diagnosis.error_text) in same:
         return GaveDetails()
     return None
+
+
+def _change(now: Conversation, text: str) -> Corrected | None:
+    """A correction of the form or the case: of a named field, or of the product where it only says what was meant."""
+    change = details.change_of(text)
+    if change:
+        return Corrected(product=change.product, error=change.error)
+    name = details.meant(text)
+    case = now.open_case
+    before = now.product.value if now.phase is Phase.ASKING else case.product_name if case else ""
+    return Corrected(product=name) if name and before and not _FAILS.search(name) else None
 
 
 def _picked(now: Conversation, folded: str) -> Act | None:
@@ -417,34 +475,65 @@ def _shared(labels: Iterable[tuple[object, str]]) -> set[str]:
 
 def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World) -> Act:
     text = event.text
-    if phrases.is_cancel(folded):
-        return Cancelled()
     if phrases.is_solved(folded):
         return SaidYes(text=text)
-    change = details.change_of(text)
+    if phrases.is_cancel(folded):
+        return Cancelled()
+    change = _change(now, text)
     if change:
-        return Corrected(product=change.product, error=change.error)
-    given = details.labelled(text, lone_error_label=now.product.given) or details.in_sentence(text)
+        return change
+    given = _given_details(now, text)
     if given:
-        return GaveDetails(product=given.product, error=given.error)
+        return given
+    named = now.asking is Field.PRODUCT_NAME and _may_be_name(text)
     if phrases.is_none(folded):
         return SaidNone(words=text.strip())
     if phrases.is_why(folded) and phrases.words(folded) <= 14:
         return WhyWanted()
     diagnosis = _diagnose(now, text, world)
-    error_like = diagnosis.kind is InputKind.ERROR or bool(_exact(diagnosis))
+    error_like = bool(_exact(diagnosis)) or (diagnosis.kind is InputKind.ERROR and not named)
     if not error_like and phrases.words(folded) <= 25 and _wants_person_now(folded, diagnosis):
         return PersonWanted(text=text)
     if phrases.is_thanks(folded) or phrases.is_will_try(folded) or phrases.is_greeting(folded):
         return WillTry()
+    if phrases.is_news(folded) and phrases.looks_like_question(text):
+        return NewsWanted()
     if now.asking is Field.PRODUCT_NAME and phrases.is_yes(folded) and phrases.words(folded) <= 2:
         return SaidNothing()
-    act = _heard(now, text, folded, diagnosis, world) if not error_like else None
+    act = _heard(now, text, folded, diagnosis, world) if not error_like and not named else None
     if act is not None:
         return act
     if phrases.looks_like_question(text) and not error_like:
         return Aside(text=text, diagnosis=diagnosis)
     return _value(now, text, diagnosis, world, error_like=error_like)
+
+
+def _given_details(now: Conversation, text: str) -> GaveDetails | None:
+    """Fields behind labels or told in a sentence. Where only the error is missing, the message is rather the error."""
+    only_error = now.asking is Field.ERROR_MESSAGE and now.product.settled
+    given = details.labelled(text, lone_error_label=now.product.labelled, whole_error=only_error)
+    if given:
+        return GaveDetails(product=given.product, error=given.error, labelled=True)
+    told = Details() if only_error else details.in_sentence(text)
+    return GaveDetails(product=told.product, error=told.error) if told else None
+
+
+_NAME_WORD: Final = re.compile(r"[A-Z0-9(\"'][\w.+/&'()-]*|[&+/-]|of|for|the|and|with|in")
+_FAILS: Final = re.compile(
+    r"\b(?:fail(?:ed|ure|s)?|invalid|denied|refused|forbidden|missing|rejected|timeout|exception|crash(?:ed)?|not|cannot|unable|expired|exceeded|please)\b|\berrors?$|[!?:]$",
+    re.IGNORECASE,
+)
+
+
+def _may_be_name(text: str) -> bool:
+    """Whether it is written as names are: few words, every one with a capital or a digit, and nothing that fails."""
+    tokens = text.split()
+    return (
+        2 <= len(tokens) <= 7
+        and "\n" not in text.strip()
+        and all(_NAME_WORD.fullmatch(token.strip(",")) for token in tokens)
+        and not _FAILS.search(text.strip())
+    )
 
 
 def _wants_person_now(folded: str, diagnosis: Diagnosis) -> bool:
@@ -466,7 +555,7 @@ def _value(now: Conversation, text: str, diagnosis: Diagnosis, world: World, *, 
         return GaveDetails(product=product or None, error=diagnosis.error_text or whole)
     if error_like and now.error.given and phrases.fold(whole) == phrases.fold(now.error.value):
         return SaidNothing()
-    name = details.named(whole) or details.product_in(whole, common=frozenset())
+    name = details.named(whole) or details.meant(whole) or details.product_in(whole, common=frozenset())
     return GaveDetails(
         product=name if name and phrases.words(phrases.fold(whole)) <= phrases.words(phrases.fold(name)) + 12 else whole
     )

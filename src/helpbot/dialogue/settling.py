@@ -76,7 +76,12 @@ def thanked(now: Conversation, act: acts.Act, turn: Turn) -> Step:
     """Thanks after an answer closes it as resolved; without an answer it is only politeness."""
     if now.phase is Phase.PROPOSING:
         return solved(now, act, turn)
-    done = replace(now, phase=resting(now, Phase.RESOLVED if now.offered else Phase.LISTENING), choices=())
+    case = now.open_case
+    if case is not None and now.phase is Phase.WAITING:
+        said = tell(now, turn.world, Outcome.ESCALATE, "thanked_case", number=case.number, owner=case.owner)
+        return Step(conversation=now, actions=(said,))
+    over = now.offered or now.phase is Phase.RESOLVED
+    done = replace(now, phase=resting(now, Phase.RESOLVED if over else Phase.LISTENING), choices=())
     outcome = Outcome.RESOLVED if now.offered or now.open_case or now.turns > 1 else Outcome.NO_ANSWER
     return Step(conversation=done, actions=(tell(done, turn.world, outcome, "welcome"),))
 
@@ -109,7 +114,7 @@ def yes_to_person(now: Conversation, act: acts.SaidYes, turn: Turn) -> Step:
 def patient(now: Conversation, act: acts.Act, turn: Turn) -> Step:
     """The user wants a moment."""
     del act
-    text = turn.world.replies.say("take_your_time")
+    text = turn.world.replies.say("take_your_time", asking=now.phase is not Phase.PROPOSING)
     outcome = {Phase.PROPOSING: Outcome.ANSWER, Phase.CLARIFYING: Outcome.CLARIFY}.get(now.phase, Outcome.RESOLVED)
     if now.open_case is not None and outcome is Outcome.RESOLVED:
         outcome = Outcome.ESCALATE
