@@ -307,3 +307,16 @@ def test_a_notice_follows_each_commit(talk: Talk) -> None:
     stop()
     talk.say("more")
     assert heard == [(talk.conversation, 3)]
+
+
+def test_a_pressed_button_and_a_form_are_kept_as_words(store: Any) -> None:
+    talk = Talk(make_desk(store), Clock()).start()
+    talk.say("it fails")
+    said = talk.desk.receive(talk.inbound(choice="no")).messages[0]
+    assert said.text == "No"
+    talk.say("it still fails")
+    form = {"product_name": "P", "error_message": "a\n  b", "note": ""}
+    said = talk.desk.receive(talk.inbound(form=form)).messages[0]
+    assert said.text == "Product name: P\nError message: a\n  b\nNote: -"
+    assert talk.desk.receive(talk.inbound(choice="yes")).messages[0].text == "Yes, solved"  # of an earlier reply
+    assert talk.desk.receive(talk.inbound(choice="unheard-of")).messages[0].text == "unheard-of"

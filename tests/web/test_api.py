@@ -38,6 +38,19 @@ def test_the_way_to_a_case(web: httpx.Client) -> None:
     assert done["conversation"]["cases"][0]["error_message"] == BILLING
 
 
+def test_the_record_has_the_words_that_were_seen(web: httpx.Client) -> None:
+    visitor = Visitor(web)
+    visitor.say(BILLING)
+    assert visitor.press("not_solved")["messages"][0]["text"] == "No, not yet"
+    done = visitor.fill(product_name="Quote editor", error_message="line 1\n line 2")
+    assert done["messages"][0]["text"] == "Affected product: Quote editor\nError message: line 1\n line 2"
+    pressed = visitor.press("pick:billingcode-invalid")["messages"][0]["text"]  # an older button, from the greeting
+    assert pressed
+    assert "pick:" not in pressed
+    assert visitor.press("junk")["messages"][0]["text"] == "junk"
+    assert "not_solved" not in str([message["text"] for message in visitor.messages()])
+
+
 def test_the_same_key_is_answered_from_the_record(web: httpx.Client) -> None:
     visitor = Visitor(web)
     idem = key()

@@ -167,7 +167,7 @@ class Desk:
         """
         self._check(inbound)
         at = self._clock()
-        event, shown = _event(inbound, at)
+        event = _event(inbound, at)
         record = self._record_of(inbound, at)
         scope = f"{inbound.channel.value}:{inbound.thread}"
         digest = _digest(
@@ -180,7 +180,7 @@ class Desk:
         def prepare(record: ConversationRecord, tx: Transaction | None) -> _Turn:
             now = self._decode(record)
             turn = _Turn(self, now, record, at)
-            turn.heard(inbound, shown(now))
+            turn.heard(inbound, self._shown(inbound, now))
             turn.advance(event, tx)
             return turn
 
@@ -493,6 +493,24 @@ class Desk:
             return known[1]
         return self._codec.conversation_from_json(json.loads(record.state))
 
+    def _shown(self, inbound: Inbound, now: Conversation) -> str:
+        """What the user did as it reads in the conversation: their words, a button's label, a form's lines."""
+        if inbound.choice is None and inbound.form is None:
+            return inbound.text
+        from helpbot.dialogue import labels
+
+        world = self._world()
+        replies, knowledge = getattr(world, "replies", None), getattr(world, "knowledge", None)
+        if inbound.form is not None:
+            return labels.filled(inbound.form, replies)
+        choice = inbound.choice or ""
+        shown = labels.pressed(choice, now.choices, replies, knowledge)
+        if not shown:  # a button of an earlier reply, that neither the replies nor the knowledge have any more
+            earlier = self._store.messages(now.id, after=0, limit=1000, internal=False)
+            offered = [option for message in reversed(earlier) if message.reply for option in message.reply.choices]
+            shown = labels.pressed(choice, offered)
+        return shown or choice
+
     # ── what is allowed ────────────────────────────────────────────────────────────
 
     def _allow(self, command: AgentCommand, case: Case, now: Conversation) -> None:
@@ -745,7 +763,7 @@ class _Turn:
                     message=self.messages[0] if self.messages else None,
                     extra={
                         "tell": "user_message",
-                        "text": action.text,
+                        "text": action.text or (self.messages[0].text if self.messages else ""),
                         "attachments": list(action.attachments),
                     },
                 )
@@ -875,18 +893,13 @@ def _inside(tx: Transaction | None) -> Transaction:
     return tx
 
 
-def _event(inbound: Inbound, at: datetime) -> tuple[Event, Callable[[Conversation], str]]:
-    """What the user did, and how it reads as a message of the conversation."""
+def _event(inbound: Inbound, at: datetime) -> Event:
+    """What the user did."""
     if inbound.choice is not None:
-        choice = inbound.choice
-        return UserChose(at=at, choice=choice), lambda now: next(
-            (option.label for option in now.choices if option.id == choice), choice
-        )
+        return UserChose(at=at, choice=inbound.choice)
     if inbound.form is not None:
-        form = dict(inbound.form)
-        return UserSubmitted(at=at, values=form), lambda now: "\n".join(f"{name}: {form[name]}" for name in form)
-    said = UserSaid(at=at, text=inbound.text, attachments=inbound.attachments, context=inbound.context)
-    return said, lambda now: inbound.text
+        return UserSubmitted(at=at, values=dict(inbound.form))
+    return UserSaid(at=at, text=inbound.text, attachments=inbound.attachments, context=inbound.context)
 
 
 def _agent_event(command: AgentCommand, who: str, at: datetime) -> Event:
