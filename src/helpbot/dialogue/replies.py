@@ -13,7 +13,7 @@ from helpbot.errors import Fault
 from helpbot.knowledge.base import KnowledgeBase
 from helpbot.knowledge.resolution import Resolution, Source
 from helpbot.knowledge.shape import shape
-from helpbot.knowledge.template import Template, check_template, template
+from helpbot.knowledge.template import check_template, template
 from helpbot.messages import Citation, Part, Point, Points, Step, Steps, Text
 from helpbot.understanding.diagnosis import Candidate, Passage
 
@@ -122,16 +122,16 @@ class Answer:
 
 
 class Replies:
-    """The checked templates of one bot."""
+    """The checked templates of one bot. Each is compiled when it is first said."""
 
-    __slots__ = ("_templates",)
+    __slots__ = ("_sources",)
 
     def __init__(self, sources: Mapping[str, str]) -> None:
-        self._templates: Mapping[str, Template] = {name: Template(source) for name, source in sources.items()}
+        self._sources = sources
 
     def say(self, name: str, **values: object) -> str:
         """The words of one template; blanks at its ends are taken off."""
-        return self._templates[name].render({**dict.fromkeys(TEMPLATES[name], ""), **values}).strip()
+        return template(self._sources[name]).render({**dict.fromkeys(TEMPLATES[name], ""), **values}).strip()
 
     def answer(self, candidate: Candidate, knowledge: KnowledgeBase, first: int = 0) -> Answer:
         """What a candidate says: its resolution, or the passage's own section.
