@@ -78,7 +78,7 @@ def _reply_differs(wanted: dict[str, Any], reply: Reply) -> Iterator[str]:
     got = reply.as_json()
     if "outcome" in wanted and got["outcome"] not in wanted["outcome"]:
         yield f"outcome {got['outcome']} {got['resolutions']}, wanted {wanted['outcome']}"
-    allowed = set(wanted.get("resolutions", ()))
+    allowed: set[str] = set(wanted.get("resolutions", ()))
     if allowed and got["outcome"] == "answer" and not allowed & set(got["resolutions"]):
         yield f"answered {got['resolutions']}, wanted {wanted['resolutions']}"
     if "awaiting" in wanted and set(got["awaiting"]) != set(wanted["awaiting"]):
@@ -111,9 +111,9 @@ def main() -> None:
     encoder = model.load() if given.mode != "words" else None
     if given.mode != "words" and encoder is None:
         sys.exit("the encoder's weights are not installed: run `helpbot model install`, or give --mode words")
-    modes = {"words": None} if given.mode != "hybrid" else {}
+    modes: dict[str, Encoder | None] = {"words": None} if given.mode != "hybrid" else {}
     if encoder is not None:
-        modes["hybrid"] = encoder  # type: ignore[assignment]  # the dict's values are the encoder or none
+        modes["hybrid"] = encoder
     for mode, meaning in modes.items():
         world = world_of(meaning)
         for part in given.parts:
@@ -124,10 +124,11 @@ def _part(part: str, mode: str, world: World, *, show: bool, only: str) -> None:
     text = (EXAM / f"replay-{part}.jsonl").read_text("utf-8")
     lines = [json.loads(line) for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if line["id"].startswith(only)]
-    right = 0
+    right = at_first = 0
     for line in lines:
         replies, wrong = played(line, world)
         right += not wrong
+        at_first += any(problem.startswith("turn 0:") for problem in wrong)
         if part == "b":
             continue
         if show:
@@ -137,7 +138,9 @@ def _part(part: str, mode: str, world: World, *, show: bool, only: str) -> None:
                 print(f"  user: {turn[:300]!r}\n  bot ({reply.outcome.value} {awaited}): {reply.text[:600]}")
         for problem in wrong:
             print(f"  {mode} {line['id']}: {problem}\n      {line['turns']!r}"[:900])
-    print(f"{mode}: part {part}: {right} of {len(lines)} conversations as expected ({right / max(len(lines), 1):.1%})")
+    print(
+        f"{mode}: part {part}: {right} of {len(lines)} conversations as expected ({right / max(len(lines), 1):.1%}); {at_first} go wrong at the first message"
+    )
 
 
 if __name__ == "__main__":

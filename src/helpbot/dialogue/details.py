@@ -13,7 +13,7 @@ from typing import Final
 
 from helpbot.dialogue.phrases import fold, words
 
-__all__ = ["Details", "change_of", "email_in", "in_sentence", "labelled", "meant", "named", "product_in"]
+__all__ = ["Details", "change_of", "email_in", "in_lines", "in_sentence", "labelled", "meant", "named", "product_in"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +241,16 @@ def _first_of(leaves: list[tuple[str, str]], wanted: tuple[str, ...], not_of: tu
             if re.search(rf"\b{name}\b", path) and not any(re.search(rf"\b{other}\b", path) for other in not_of):
                 return value
     return None
+
+
+def in_lines(text: str) -> tuple[str, str]:
+    """A first line that can be a product's name, and the lines below it; empty strings if there are no two."""
+    first, _, rest = text.strip().partition("\n")
+    name = _BULLET.sub("", first).strip()
+    if name != first.strip() and "\n" not in rest.strip():
+        rest = _BULLET.sub("", rest.strip())  # two points of a list
+    name, rest = (named(name) or name).rstrip(" ,;:"), rest.strip()
+    return (name, rest) if rest and _is_name(name) else ("", "")
 
 
 def in_sentence(text: str) -> Details:

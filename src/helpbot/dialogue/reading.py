@@ -62,8 +62,10 @@ _LAST: Final = re.compile(r"^(?:the )?(?:last|latter)(?: one| option)?$")
 _NEITHER: Final = re.compile(
     r"^(?:none|neither|no|nope|not|nothing|something else|other|another|else|no one)(?: (?:of|one|these|those|them|that|the|above|two|three|fits?|apply|applies|really|else|is|it|ones?)){0,6}$"
 )
+_DASHES: Final = re.compile(r"[-–—_/]{1,10}")  # how forms on paper are left empty
 _FEW: Final = 25  # words of a message that is an error and little else
 _HANDOVER: Final = 0.9  # the engine's confidence in a wish for a person where no phrase says so
+_HANDOVER_IN_FORM: Final = 0.97  # the same where a value is asked for
 
 _WHERE: Final = re.compile(
     r"\b(?:where|which (?:page|menu|screen|place|path|section|article|tab|link))\b.{0,40}\b(?:that|it|this|there|toggle|setting|page|menu|option|button|switch|mapping|checkbox|flag|screen|again|find|was)\b|^where(?: exactly| is (?:that|it|this))?$|^which (?:page|menu|article|section|one)(?: was (?:that|it))?(?: again)?$|\b(?:link|path|source) (?:to|for|of) (?:that|it|this)\b"
@@ -92,6 +94,8 @@ def read(now: Conversation, event: UserSaid | UserChose | UserSubmitted, world: 
     if isinstance(event, UserSubmitted):
         return _form(event)
     folded = phrases.fold(event.text)
+    if now.phase is Phase.ASKING and _DASHES.fullmatch(event.text.strip()):
+        return SaidNone(words=event.text.strip())
     if not folded and not _has_sign(event.text):
         return SaidNothing(attachments=event.attachments)
     if now.phase is Phase.ASKING:
@@ -150,9 +154,10 @@ def _error_told(text: str) -> str:
 def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     """The diagnosis with the error as it goes into a case: all of the message where hardly anything else is said."""
     whole = text.strip()
-    if _exact(diagnosis) and not diagnosis.error_text:
+    if _exact(diagnosis):
         told = _error_told(whole)
-        if told and _exact(world.diagnose(told, {})):
+        longer = not diagnosis.error_text or len(diagnosis.error_text) > len(told)
+        if told and longer and _exact(world.diagnose(told, {})):
             return replace(diagnosis, error_text=told)
     known = bool(_exact(diagnosis)) and phrases.words(whole) <= _FEW and not diagnosis.error_text
     mostly = diagnosis.kind is InputKind.ERROR and len(diagnosis.error_text) >= 0.5 * len(whole)
@@ -188,7 +193,8 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
         if act is not None:
             return act
     if now.phase is Phase.CLARIFYING:
-        picked = _picked(now, folded)
+        own = phrases.looks_like_question(text) and _own_answer(now, diagnosis, world)
+        picked = _picked(now, folded, by_words=not own)
         if picked is not None:
             return picked
     if not fresh:
@@ -342,7 +348,7 @@ def _follow_up(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, 
         }
         if facet not in mine or (now.psa and facet != now.psa):
             return FollowedUp(text=text, kind="facet", value=facet)
-    if count <= 12 and _WHERE.search(folded):
+    if count <= 12 and _WHERE.search(folded) and not _says_no(text, folded):
         return FollowedUp(text=text, kind="where")
     term = _term(now, folded, world.knowledge)
     if term:
@@ -418,7 +424,7 @@ def _change(now: Conversation, text: str) -> Corrected | None:
     return Corrected(product=name) if name and before and not _FAILS.search(name) else None
 
 
-def _picked(now: Conversation, folded: str) -> Act | None:
+def _picked(now: Conversation, folded: str, *, by_words: bool) -> Act | None:
     """A choice made by number, by name or in words."""
     labels = [
         (choice, phrases.fold(choice.label))
@@ -443,7 +449,12 @@ def _picked(now: Conversation, folded: str) -> Act | None:
         ((len(said & (set(re.findall(r"\w+", label)) - shared)), choice) for choice, label in labels),
         key=lambda pair: -pair[0],
     )
-    if phrases.words(folded) <= 12 and ranked[0][0] > 0 and (len(ranked) == 1 or ranked[0][0] > ranked[1][0]):
+    if (
+        by_words
+        and phrases.words(folded) <= 12
+        and ranked[0][0] > 0
+        and (len(ranked) == 1 or ranked[0][0] > ranked[1][0])
+    ):
         return Chose(choice=ranked[0][1].id)
     return None
 
@@ -492,7 +503,8 @@ def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World)
         return WhyWanted()
     diagnosis = _diagnose(now, text, world)
     error_like = bool(_exact(diagnosis)) or (diagnosis.kind is InputKind.ERROR and not named)
-    if not error_like and phrases.words(folded) <= 25 and _wants_person_now(folded, diagnosis):
+    wanted = phrases.is_person(folded) or (diagnosis.handover >= _HANDOVER_IN_FORM and not named)
+    if wanted and not error_like and phrases.words(folded) <= 25:
         return PersonWanted(text=text)
     if phrases.is_thanks(folded) or phrases.is_will_try(folded) or phrases.is_greeting(folded):
         return WillTry()
@@ -536,20 +548,20 @@ def _may_be_name(text: str) -> bool:
     )
 
 
-def _wants_person_now(folded: str, diagnosis: Diagnosis) -> bool:
-    return phrases.is_person(folded) or diagnosis.handover >= 0.97
-
-
 def _value(now: Conversation, text: str, diagnosis: Diagnosis, world: World, *, error_like: bool) -> Act:
     """The field's value: all of the text, unless it plainly belongs to the other field or names the value in a sentence."""
     whole = text.strip()
     if now.asking is Field.ERROR_MESSAGE:
         return GaveDetails(error=whole)
-    lines = whole.split("\n")
-    if len(lines) > 1 and not error_like and not now.error.given:
-        rest = "\n".join(lines[1:]).strip()
-        if rest and _diagnose(now, rest, world).kind is InputKind.ERROR and len(lines[0]) <= 120:
-            return GaveDetails(product=lines[0].strip(), error=rest)
+    first, rest = details.in_lines(whole) if not now.error.given else ("", "")
+    if first and not _FAILS.search(first):
+        about = _diagnose(now, rest, world)
+        if (
+            about.kind is InputKind.ERROR
+            or _exact(about)
+            or (not error_like and "\n" not in rest and _FAILS.search(rest))
+        ):
+            return GaveDetails(product=first, error=rest)
     if error_like and not now.error.settled:
         product = details.product_in(whole, common=common_words(world.knowledge))
         return GaveDetails(product=product or None, error=diagnosis.error_text or whole)
