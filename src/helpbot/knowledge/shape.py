@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from helpbot.knowledge.article import Section
@@ -18,13 +18,33 @@ __all__ = ["Shaped", "fix_shaped", "shape"]
 
 _ORDERED = re.compile(r"^(\s*)\d{1,3}[.)]\s+(.*)$")
 _BULLET = re.compile(r"^(\s*)[-*+•]\s+(.*)$")
+_BAR = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
 _MENU = re.compile(
-    r"\*\*([^*\n]{1,80}(?: (?:>|→|›) [^*\n]{1,80})+)\*\*|((?:[A-Z][\w&/ -]{1,30}) (?:>|→|›) [A-Z][\w&/ >→›\[\]-]{1,90}\w)"
+    r"\*\*([^*\n]{1,80}(?: (?:>|→|›) [^*\n]{1,80})+)\*\*"
+    r"|((?:[A-Z][\w&/ -]{1,30}) (?:>|→|›) [A-Z][\w&/ >→›\[\]-]{1,90}\w)"
+)
+# Parts that stand beside the answer.
+_ASIDE: Final = re.compile(
+    r"how .{1,60} works?|prevent(?:ing|ion)\b.*|background|see also|related\b.*|further reading|examples?"
+    r"|still (?:seeing|having|not|stuck)\b.*",
+    re.IGNORECASE,
+)
+_FIX: Final = re.compile(
+    r"resolutions?|solutions?|(?:the )?fix|how to (?:fix|resolve|solve)\b.*|steps|what to do", re.IGNORECASE
+)
+_LABEL: Final = re.compile(
+    r"(?:(?P<symptom>symptoms?|error|what you see)|(?P<cause>causes?|reason|why)"
+    r"|(?P<fix>fix|solution|resolution|action|what to do|workaround)): ",
+    re.IGNORECASE,
 )
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
+_ENDS: Final = (".", ":", "!", "?", ";", ",")
 _LONGEST_CAUSE: Final = 400  # characters: an answer is short, never an article poured out
 _MOST: Final = 12  # steps or points
+
+
+_Item = tuple[str, str | None, str]  # anchor, menu path, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,65 +63,153 @@ def fix_shaped(sections: Sequence[Section]) -> bool:
 
 
 def shape(sections: Sequence[Section]) -> Shaped:
-    """Sort the words of a section and those below it."""
-    paragraphs: list[str] = []
-    steps: list[tuple[str, str | None, str]] = []
-    points: list[tuple[str, str | None, str]] = []
-    code: list[str] = []
-    for section in sections:
-        items: list[tuple[str, str | None, str]] | None = None
-        fence = ""
-        block: list[str] = []
-        paragraph: list[str] = []
-        for line in [*section.body.split("\n"), ""]:
-            mark = _FENCE.match(line)
-            if mark:
-                if fence:
-                    code.append("\n".join(block))
-                    fence, block = "", []
-                else:
-                    fence = mark[1][:3]
-                continue
-            if fence:
-                block.append(line)
-                continue
-            text = line.strip().lstrip(">").strip()
-            ordered = _ORDERED.match(line)
-            entry = ordered or _BULLET.match(line)
-            if entry:
-                _flush(paragraph, paragraphs)
-                if ordered and not entry[1]:
-                    items = steps
-                elif items is None or not entry[1]:
-                    items = points
-                items.append(_item(section.anchor, entry[2]))
-            elif text.startswith("|"):
-                _flush(paragraph, paragraphs)
-                if not _RULE.match(line):
-                    points.append(_row(section.anchor, text))
-            elif not text:
-                _flush(paragraph, paragraphs)
-                items = items if line.startswith(" ") else None
-            elif items is not None and line.startswith((" ", "\t")):
-                anchor, go, said = items[-1]
-                items[-1] = (anchor, go, f"{said} {plain(text)}")
-            else:
-                items = None
-                paragraph.append(plain(text))
+    """Sort the words of a section and those below it.
+
+    What a part below tells of how things work, how to prevent them or where to read on is left to the article.
+    """
+    said = _Said()
+    for number, section in enumerate(sections):
+        if number and _ASIDE.fullmatch(section.title.strip()):
+            continue
+        _Part(said=said, anchor=section.anchor, explains=not number or not _FIX.fullmatch(section.title.strip())).read(
+            section.body
+        )
+    if not said.steps:
+        _name_parts(said)
     cause = ""
-    for text in paragraphs:
+    for text in said.paragraphs or said.leads[:1]:
         if cause and len(cause) + len(text) > _LONGEST_CAUSE:
             break
         cause = f"{cause} {text}".strip()
     if len(cause) > _LONGEST_CAUSE * 2:
         cause = cause[: _LONGEST_CAUSE * 2].rsplit(" ", 1)[0] + " …"
-    return Shaped(cause=cause, steps=tuple(steps[:_MOST]), points=tuple(points[:_MOST]), code=tuple(code[:3]))
+    return Shaped(
+        cause=cause, steps=tuple(said.steps[:_MOST]), points=tuple(said.points[:_MOST]), code=tuple(said.code[:3])
+    )  # fmt: skip
 
 
-def _flush(paragraph: list[str], into: list[str]) -> None:
-    if paragraph:
-        into.append(" ".join(paragraph))
-        paragraph.clear()
+def _name_parts(said: _Said) -> None:
+    """A list that names symptom, cause and fix is an answer: its cause explains, its fix is the step."""
+    named = [(_LABEL.match(text), anchor, go, text) for anchor, go, text in said.points]
+    if not any(label and label["fix"] for label, *_ in named):
+        return
+    said.points = []
+    for label, anchor, go, text in named:
+        if label is None:
+            said.points.append((anchor, go, text))
+        elif label["fix"]:
+            said.steps.append((anchor, go, text[label.end() :]))
+        elif label["cause"]:
+            said.paragraphs.append(text[label.end() :])
+
+
+@dataclass(slots=True)
+class _Said:
+    """What has been read so far."""
+
+    paragraphs: list[str] = field(default_factory=list)
+    leads: list[str] = field(default_factory=list)  # paragraphs that only lead to a list or table
+    steps: list[_Item] = field(default_factory=list)
+    points: list[_Item] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Part:
+    """One section, line by line; its paragraphs and points count until its steps begin."""
+
+    said: _Said
+    anchor: str
+    explains: bool
+    stepping: bool = False
+    leading: bool = False  # the last paragraph ends with a colon, and nothing has come since
+    items: list[_Item] | None = None  # of the list that is open
+    heads: list[str] | None = None  # of the table that is open
+    ruled: bool = False  # the line below its head has come
+    fence: str = ""
+    block: list[str] = field(default_factory=list)
+    paragraph: list[str] = field(default_factory=list)
+
+    def read(self, body: str) -> None:
+        """Sort each line."""
+        for line in [*body.split("\n"), ""]:
+            if self._is_code(line):
+                continue
+            text = line.strip().lstrip(">").strip()
+            if not text.startswith("|"):
+                self.heads, self.ruled = None, False
+            ordered = _ORDERED.match(line)
+            entry = ordered or _BULLET.match(line)
+            if entry:
+                self._led()
+                self._entry(entry, numbered=ordered is not None)
+            elif text.startswith("|"):
+                self._led()
+                self._table(text)
+            elif not text:
+                self._flush()
+                self.items = self.items if line.startswith(" ") else None
+            elif self.items is not None and line.startswith((" ", "\t")):
+                if self.items:
+                    anchor, go, told = self.items[-1]
+                    self.items[-1] = (anchor, go, f"{told} {plain(text)}")
+            else:
+                self.items, self.leading = None, False
+                self.paragraph.append(plain(text))
+
+    def _is_code(self, line: str) -> bool:
+        mark = _FENCE.match(line)
+        if mark and not self.fence:
+            self._flush()
+            self.fence = mark[1][:3]
+        elif mark:
+            shown = "\n".join(self.block)
+            self.said.code.append(shown)
+            before = self.said.paragraphs
+            if before and before[-1].endswith(":") and len(self.block) == 1 and len(shown) <= 200:
+                before[-1] += f" {shown.strip().rstrip('.')}."  # the sentence that leads to it is whole with it
+            self.fence, self.block, self.leading = "", [], False
+        elif self.fence:
+            self.block.append(line)
+        else:
+            return False
+        return True
+
+    def _entry(self, entry: re.Match[str], *, numbered: bool) -> None:
+        if numbered and not entry[1]:
+            self.items, self.stepping = self.said.steps, True
+        elif entry[1] and self.items is self.said.steps and self.items:
+            anchor, go, told = self.items[-1]  # a list within a step belongs to it
+            self.items[-1] = (anchor, go, f"{told}{' ' if told.endswith(_ENDS) else '; '}{plain(entry[2])}")
+            return
+        elif self.items is None or not entry[1]:
+            # What a list below the steps is about was said in its lead alone: it is left to the article.
+            self.items = [] if self.stepping else self.said.points
+        self.items.append(_item(self.anchor, entry[2]))
+
+    def _table(self, text: str) -> None:
+        points = self.said.points
+        if self.heads is None:
+            self.heads = _cells(text)
+            points.append(_row(self.anchor, self.heads, []))
+        elif not _RULE.match(text):
+            points.append(_row(self.anchor, _cells(text), self.heads))
+        elif not self.ruled:
+            points.pop()  # it was the head
+            self.ruled = True
+
+    def _flush(self) -> None:
+        if self.paragraph and self.explains and not self.stepping:
+            self.said.paragraphs.append(" ".join(self.paragraph))
+            self.leading = self.paragraph[-1].endswith(":")
+        self.paragraph.clear()
+
+    def _led(self) -> None:
+        """A list or table begins: the paragraph that leads to it explains nothing by itself."""
+        self._flush()
+        if self.leading:
+            self.said.leads.append(self.said.paragraphs.pop())
+            self.leading = False
 
 
 def _item(anchor: str, markdown: str) -> tuple[str, str | None, str]:
@@ -109,6 +217,15 @@ def _item(anchor: str, markdown: str) -> tuple[str, str | None, str]:
     return anchor, (menu[1] or menu[2]) if menu else None, plain(markdown)
 
 
-def _row(anchor: str, row: str) -> tuple[str, str | None, str]:
-    cells = [plain(cell.strip()) for cell in row.strip("|").split("|")]
+def _cells(row: str) -> list[str]:
+    return [plain(cell.strip()) for cell in _BAR.split(row.strip().removeprefix("|").removesuffix("|"))]
+
+
+def _row(anchor: str, cells: Sequence[str], heads: Sequence[str]) -> _Item:
+    """A table's row as a point; in a wide table each cell but the first says what column it is of."""
+    if len(cells) > 2 and len(heads) == len(cells):
+        cells = [
+            cells[0],
+            *(f"{head}: {cell}" if head and cell else cell for head, cell in zip(heads[1:], cells[1:], strict=True)),
+        ]
     return anchor, None, " — ".join(cell for cell in cells if cell)
