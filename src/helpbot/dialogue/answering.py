@@ -264,7 +264,7 @@ def consider_beside_case(now: Conversation, act: acts.Asked, turn: Turn) -> Step
         and bool(act.diagnosis.error_text)
         and phrases.fold(act.diagnosis.error_text) != phrases.fold(case.error_message)
     )
-    if known or new_error or reading.is_different(act.text):
+    if known or new_error or (not more and reading.is_different(act.text)):
         return considered(now, act, turn)
     said = tell(now, turn.world, Outcome.ESCALATE, "case_added", number=case.number, owner=case.owner)
     return Step(conversation=now, actions=(Relay(case_id=case.id, text=turn.text, attachments=turn.attachments), said))

@@ -13,7 +13,18 @@ from typing import Final
 
 from helpbot.dialogue.phrases import fold, words
 
-__all__ = ["Details", "change_of", "email_in", "in_lines", "in_sentence", "labelled", "meant", "named", "product_in"]
+__all__ = [
+    "Details",
+    "change_of",
+    "email_in",
+    "in_lines",
+    "in_sentence",
+    "labelled",
+    "meant",
+    "named",
+    "product_in",
+    "restated",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +75,7 @@ _QUOTED: Final = re.compile(
 )
 # Who shows what: the NAME says: X; for the NAME I get: X.
 _SHOWN_BY: Final = re.compile(
-    r"(?:^|[\s,;:.(])(?:(?:the|our|my|a|an) )?(?P<name>[^\n,;:\"“«]{2,120}?) (?:says|shows|shows me|gives|gives me|reports|displays|throws|returns|fails with|stops with|fails saying)(?: the)?(?: error)?(?: message)?[ \t]*(?P<mark>:|(?=[\"“«'‘`]))[ \t]*"
+    r"(?:^|[\s,;:.(])(?:(?:the|our|my|a|an) )?(?P<name>[^\n,;:\"“«]{2,120}?) (?:says|shows|shows me|gives|gives me|reports|displays|throws|returns|fails with|stops with|fails saying|->|=>|–|-)(?: the)?(?: error)?(?: message)?[ \t]*(?P<mark>:|(?=[\"“«'‘`]))[ \t]*"
 )
 _GOT_WITH: Final = re.compile(
     r"^(?:hi,? |hello,? |so,? )?(?:for|with|on|in) (?:the |our |my |a )?(?P<name>[^\n,;:\"“«]{2,120}?),? (?:i|we) (?:get|see|have|receive|got)(?: the| an| this)?(?: following)?(?: error)?(?: message)?[ \t]*:[ \t]*",
@@ -78,7 +89,7 @@ _SENTENCE_ERROR: Final = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE_PRODUCT: Final = re.compile(
-    r"(?:^|[\s,.;(])(?:(?:the )?(?:affected )?product(?: name)?(?: (?:is|was)(?: (?:called|named))?|'s)|(?:it(?:'s|’s| is)|this is|that(?:'s| is|’s))(?: about| for| with| on)?(?= (?:the|our|my|a|an) )|"
+    r"(?:^|[\s,.;(])(?:(?:the )?(?:affected )?(?:product|thing|item|device)(?: name)?(?: (?:is|was)(?: (?:called|named))?|'s)|(?:it(?:'s|’s| is)|this is|that(?:'s| is|’s))(?: about| for| with| on)?(?= (?:the|our|my|a|an) )|"
     r"(?:it |this |that )?(?:happens?|occurs?|fails?|appears?|concerns?|affects?|comes up|goes wrong|is|was|get (?:it|this|that)|see (?:it|this|that))(?: only| just| always| mainly)? (?:with|for|on|when (?:i|we) (?:quote|order|sync|add|use))|"
     r"(?:issues?|problems?|trouble|errors?)(?: is| are| occurs?| happens?)?(?: only| just)? (?:with|for|on|concerning)|when (?:i|we)(?: try to)? (?:quote|order|sync|add|use))"
     r" (?:(?:the |our |my |a |an |product |item |all |called |named )*)(?P<value>[^\n]+)",
@@ -103,9 +114,15 @@ _CHANGE: Final = re.compile(
 )
 # A correction that does not say of which field: sorry, I meant the X; not the A, it's the B.
 _MEANT: Final = re.compile(
-    r"^(?:(?:sorry|no|oops|wait|oh|ah|hm+|correction|actually|my mistake|my bad)[,.!:]? +|i (?:made a typo|mistyped|misspelt it|misspelled it|got that wrong)[,;.:]? +|that was (?:wrong|a typo)[,;.:]? +|not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?){1,3}"
+    r"^(?:(?:change|correct|make|set|switch) (?:it|that) to +|(?:it(?:'s|’s| is| was) )?not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?|(?:can|could|may) i (?:change|correct) (?:the product|it|that)\? +|(?:the )?product (?:was|is) wrong[,;.:]? +|(?:sorry|no|oops|wait|oh|ah|hm+|correction|actually|my mistake|my bad)[,.!:]? +|i (?:made a typo|mistyped|misspelt it|misspelled it|got that wrong)[,;.:]? +|that was (?:wrong|a typo)[,;.:]? +|not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?){1,3}"
     r"(?:i meant(?: to say)? |i mean |it(?:'s|’s| is| was| should be| must be)(?: actually)? |that(?:'s| is| should be) |make (?:it|that) |should be )?(?:the |our |my )?(?P<value>[^\n]{1,120})$",
     re.IGNORECASE,
+)
+# Told once more: sorry, the error is X; I got the error wrong, it's X.
+_RESTATED: Final = re.compile(
+    r"^(?:(?:sorry|no|oops|wait|oh|ah|hm+|correction|actually|my mistake|my bad)[,.!:]? +){1,3}(?:the |my )?(?P<what>product(?: name)?|error(?: message| text)?) (?:is|was|says|reads):? +(?P<value>.+)$"
+    r"|^(?:sorry[,.!]? +)?i got the (?P<what2>product(?: name)?|error(?: message| text)?) wrong[,;.:]? +(?:it(?:'s|’s| is| was| should be)|the right one is):? +(?P<value2>.+)$",
+    re.IGNORECASE | re.DOTALL,
 )
 _EMAIL: Final = re.compile(
     r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(?![\w-])"
@@ -376,3 +393,13 @@ def meant(text: str) -> str:
         return ""
     value = match["value"].strip().rstrip("!").strip('"“”')
     return value if _is_name(value) else ""
+
+
+def restated(text: str) -> Details:
+    """A field that is told once more after a "sorry": a correction if it was told before."""
+    match = _RESTATED.match(text.strip())
+    if match is None:
+        return Details()
+    value = _unquoted((match["value"] or match["value2"]).strip(), "")
+    product = (match["what"] or match["what2"]).lower().startswith("product")
+    return Details(product=value) if product else Details(error=value)

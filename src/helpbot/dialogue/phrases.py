@@ -14,7 +14,7 @@ from typing import Final
 from rapidfuzz.distance import OSA
 
 __all__ = [
-    "fold",
+    "fold", "has_other_words",
     "is_addition",
     "is_cancel",
     "is_go_ahead",
@@ -68,7 +68,7 @@ _MEANWHILE = r"(?: (?:now|again|meanwhile|in the meantime|by (?:itself|now)|alre
 _SOLVED = _whole(
     _FILLER
     + _SOON
-    + r"(?:(?:it|that|this|the \w+)(?:'s| is| has)? )?(?:just |now |all |finally |suddenly )*(?:synced|synchroni[sz]ed|solved|fixed|resolved|sorted|working|works|worked|went through|came through|went away|disappeared|gone(?: away)?|has gone(?: away)?|been solved|been fixed|solved itself|resolved itself|fixed itself)"
+    + r"(?:(?:it|that|this|the \w+)(?:'s| is| has)? )?(?:just |now |all |finally |suddenly )*(?:synced|syncs|synchroni[sz]e[sd]|runs|loads|opens|solved|fixed|resolved|sorted|working|works|worked|went through|came through|went away|disappeared|gone(?: away)?|has gone(?: away)?|been solved|been fixed|solved itself|resolved itself|fixed itself)"
     + _MEANWHILE
     + _END,
     _FILLER
@@ -96,30 +96,36 @@ _SOLVED = _whole(
     _FILLER + r"(?:problem|issue|error|case) (?:is |has been )?(?:solved|fixed|gone|resolved|closed)" + _END,
     r"(?:the )?(?:error|problem|issue|message)(?:'s| is| has)? (?:gone|disappeared|not there any ?more|no longer there)(?: now)?"
     + _END,
-    r"(?:you can close (?:it|this|the case)|please close (?:it|this|the case)|close (?:it|this|the case))(?: (?:now|please|thanks))*",
+    r"(?:you (?:can|may) close (?:it|this|the case|hb-?\d+)|please close (?:it|this|the case|my case|hb-?\d+)|close (?:it|this|the case|hb-?\d+))(?: (?:now|please|thanks))*",
     r"no (?:more|longer an?) (?:error|problem|issue)s?(?: (?:now|any ?more))?" + _END,
     r"(?:het werkt(?: nu)?(?: weer)?|opgelost|gelukt|es (?:geht|funktioniert|klappt)(?: jetzt)?(?: wieder)?|gel(?:ö|oe)st|(?:ca|ça) marche|c'est r(?:é|e)gl(?:é|e)|r(?:é|e)solu|ya funciona|funciona|solucionado|resuelto)"
     + _END,
 )
 _YES = _whole(
     _FILLER
-    + r"(?:yes|yep|yeah|yup|yea|ye|y|ja|jawohl|oui|si|sí|sure|correct|right|indeed|exactly|absolutely|affirmative|it did|it does|it has|it is)"
+    + r"(?:ye+s+|yep|yeah|yup|yea|ye|y|ja|jawohl|oui|si|sí|sure|correct|right|indeed|exactly|absolutely|affirmative|it did|it does|it has|it is)"
     r"(?:[ ,.!]+(?:it (?:did|does|has|works?|worked|is)|that (?:did|worked|works|helped)|please|thanks|thank you|thx|it did indeed|sir|perfect|great|of course|do (?:it|that)|go ahead)){0,3}"
     + _END,
     r"(?:perfect|great|awesome|excellent|brilliant|super|amazing|fantastic|wonderful|nice|cool|lovely|top|prima|toll|parfait|perfecto|genial|all good|all set|good|very good|good job|well done|magic)"
     r"(?:[ ,.!]+(?:perfect|great|thanks?(?: a lot| so much| you)?|thank you|thx|job|one|stuff|help|answer|that (?:worked|helped|did it)|it works?|bot|all good)){0,3}"
     + _END,
     r"[👍✅🎉💯🙌👌😊😀😃🙂❤️‍♥\ufe0f🏻🏼🏽🏾🏿 ]+",
+    r"(?:that|this|it)(?:'s| was| is) (?:(?:very|really|exactly|just|precisely) )?what (?:i|we) (?:needed|wanted|meant|(?:was|were) (?:looking for|after)|wanted to know)"
+    + _END,
     r"(?:that|this|it) (?:was|is) (?:(?:very|really|exactly|just) )?(?:helpful|perfect|great|it|what i needed|the (?:problem|cause|reason|solution))"
     + _END,
     r"(?:very |really |that's |thats |that is )?helpful" + _END,
     r"(?:makes sense|clear(?: now)?|got it|understood|i see|ah i see|that explains it|that answers (?:it|my question)|alright|good to know)(?: now)?"
     + _END,
 )
+_DO_IT = r"(?:go ahead|go for it|do (?:it|that|so)|please(?: do)?|hand it over|pass it on|by all means|then|a person|to a person)"
 _GO_AHEAD = _whole(
+    _FILLER + r"(?:ok|okay|k|fine|alright|all right)(?:[ ,.!]+" + _DO_IT + r"){0,3}",
     _FILLER
-    + r"(?:ok|okay|k|fine|alright|all right|go ahead|go for it|do (?:it|that|so)|please do|yes|hand it over|let's do (?:it|that)|that would be (?:great|nice|good|fine|helpful)|sounds good|why not|i would like that|i'd like that)"
-    + r"(?:[ ,.!]+(?:do (?:it|that|so)|go ahead|please|thanks|thank you|then|by all means|hand it over)){0,3}",
+    + r"(?:yes|yep|yeah|sure|of course|certainly|absolutely|definitely|gladly|with pleasure|go ahead|go for it|do (?:it|that|so)|please(?: do)?|hand it over|let's do (?:it|that)|that would be (?:great|nice|good|fine|helpful|lovely)|sounds good|why not|(?:i would|i'd) (?:like|appreciate) (?:that|it))"
+    + r"(?:[ ,.!]+(?:thanks|thank you|thx|"
+    + _DO_IT
+    + r")){0,3}",
 )
 _THANKS = _whole(
     _FILLER
@@ -141,10 +147,11 @@ _NO = _any(
     r"\bstill (?:the same|same|there|not|no|get|gets|getting|see|seeing|have|having|broken|fail|fails|failing|error|errors|wrong|red|happening|happens|nothing|doesn|isn|won|can't|cant|cannot|shows?|showing|an? (?:error|issue|problem)|stuck|says?|blocked|forbidden|missing|refus|appear|comes?|an issue)",
     r"\b(?:exactly )?(?:the )?same (?:error|problem|issue|thing|message|result|story|again|as before)", r"\bsame (?:here )?again$", r"^(?:the |it's the |its the )?same$", r"^still$", r"^again$",
     r"\bno (?:luck|change|effect|difference|success|improvement|joy|dice|use|good|help)\b", r"\b(?:nothing|no ?thing) (?:changed|happened|happens|helps|helped|works|worked|new)\b",
-    r"\b(?:thanks|thank you|thx|cheers) for nothing\b", r"\b(?:useless|worthless|rubbish|garbage|unhelpful|waste of time|nonsense|bullshit|crap)\b",
+    r"\b(?:thanks|thank you|thx|cheers) for nothing\b", r"\b(?:useless|worthless|rubbish|garbage|unhelpful|waste of (?:my |our )?time|wasting (?:my|our)|wasted (?:my|our)|nonsense|bullshit|crap)\b",
     r"\b(?:already|just) (?:tried|did|done|checked|looked|tested|have done)\b", r"\b(?:tried|did|done|checked|followed|went through) (?:that|this(?! time)|it|all|everything|both|the steps|all (?:of )?(?:that|the|those|these|steps))\b(?!.*\b(?:works|worked|solved|fixed)\b)",
     r"\bwithout (?:success|luck|effect|result)", r"\bto no avail\b", r"\bin vain\b", r"\bkeeps? (?:failing|coming|happening|showing|appearing|popping)", r"\b(?:comes|came|is|it's|its) back\b", r"\bback again\b",
     r"\b(?:error|problem|issue|message|it) (?:persists|remains|continues|is still|stays)\b", r"\bpersists\b",
+    r"^(?:(?:very|how) )?funny$", r"^(?:lol|haha)\b", r"\b(?:but )?not for (?:the )?(?:others?|all|every|everything|some|another)\b", r"\bonly for (?:some|one)\b",
     r"\bunfortunately not\b", r"\bnot the (?:answer|solution|problem|case|same|cause)\b", r"\bwrong answer\b", r"\bmakes? (?:no|it worse|things worse)\b", r"\b(?:even )?worse\b",
     r"[👎❌😡🤬😤🙄😠]", r"\bnot\.?$", r"\byeah,? right\b", r"\b/s$", r"\bas (?:before|if)$", r"\bhow (?:helpful|useful|wonderful|brilliant)\b.*\bnot\b",
     r"\b(?:brilliant|great|wonderful|super|fantastic|wow|lovely|genius)\b.*\b(?:but|except|same|still|again|nothing|before|error|not|broken|another|useless|already|knew)\b",
@@ -156,6 +163,7 @@ _NO = _any(
 _WILL_TRY = _any(
     r"^(?:ok(?:ay)?|alright|right|good|great|thanks|thank you|hm+|sure|fine)?[ ,.!]*(?:i|we|let me|let us|lemme|will|gonna|going to|i'll|ill|we'll|i'm going to)(?: will| am| can| have to| need to)?(?: just| quickly| first| now)? ?(?:try|check|test|look|ask|see|do that|have a look|give it a (?:try|go|shot))\b",
     r"^(?:one|just a|give me a|a|wait a|hold on a|hang on a)? ?(?:moment|minute|sec|second|min)(?: please)?$",
+    r"^(?:ok(?:ay)?|alright|fine|sure|good)?[ ,.!]*(?:i'?ll wait|i will wait|i'?m waiting|waiting)\b.{0,20}$",
     r"^(?:hold on|hang on|wait|brb|one sec|trying(?: it)?(?: now)?|checking(?: now)?|will do|on it|doing it now)\b.{0,30}$",
 )
 
@@ -186,6 +194,7 @@ _PERSON = _any(
     r"\b(?:bring|call|get|fetch|send|find)(?: in| me| us| over)* (?:a |an |some |one )?(?:real |live )?(?:person|human|agent|people|colleague|technician)\b", r"\bhave the (?:support|help|service) ?desk\b", r"\bi mean a (?:human|person)\b", r"\b(?:support|help) ?(?:desk|engineer|agent|person)?,? (?:please,? )?(?:a )?(?:person|human)\b", r"\bwith (?:a )?(?:man|woman|guy|lady|someone|human|person) (?:from|of|at|in) (?:the |your )?(?:support|team|company)\b", r"\bspeak to about this in person\b",
     r"\b(?:passez|puis-je|donnez|appelez|parler|veux|voudrais)\b.*\b(?:humain|human|quelqu'un|personne?|conseiller|support|t[eé]l[eé]phone)\b", r"\b(?:kan|mag) ik\b.*\b(?:persoon|person|mens|medewerker|iemand|collega)\b", r"\bkann (?:mich|mir|ich)\b.*\b(?:jemand|support|mensch|mitarbeiter)\w*\b", r"\b(?:quiero|necesito|p[aá]seme|hablar|puedo)\b.*\b(?:persona?|agente?|humano?|human|alguien)\b",
     r"\bsupport engineer available\b",
+    r"\bwho is (?:your|the) (?:boss|manager|supervisor)\b", r"\b(?:be|get|to be) (?:contacted|called|phoned|rung|helped|served) by (?:a |an |your |the |one of |some)",
     r"\b(?:do|have) you (?:have |got |employ |even have )*(?:any |some |real |actual )*(?:people|humans|persons|staff)(?: (?:working|there|around|in|at)\b|$)", r"\bonly (?:bots?|robots?|machines?)\b",
     r"\b(?:get|give|bring|send|fetch|find|call)(?: me| us)? (?:someone|somebody|anyone|anybody)(?: (?:please|now|else|real|today|here))*$",
     r"\b(?:talk|speak|chat) (?:to|with) (?:a )?(?:real|live|human|someone|somebody|anyone|support)\b", r"\bpersonal (?:help|support|assistance|contact)\b", r"\bhand (?:me|this|it) over\b", r"\b(?:get|bring) (?:me )?(?:your|the|a) (?:boss|manager|supervisor|team ?lead)\b", r"\bis (?:there )?(?:anybody|anyone|somebody|someone) (?:there|around|available|human|real|alive)\b",
@@ -203,7 +212,7 @@ _ABOUT_SUPPORT = _any(
 
 _CANCEL = _whole(
     _FILLER
-    + r"(?:never ?mind|nevermind|nvm|cancel|cancel (?:it|that|this|please|the (?:case|request|form|escalation|handover))|forget (?:it|that|this|about it)|stop|stop (?:it|that|this|please)|abort|quit|exit|leave it|drop it|scrap that|skip it|no longer (?:needed|necessary|relevant|required)|not needed(?: any ?more)?|i changed my mind|changed my mind|don't bother|dont bother|no need(?: any ?more)?|it's fine|its fine|let it be|let's leave it|(?:it is |it's |that's |that is )?(?:not|no longer) (?:necessary|needed|required|relevant|important|urgent)(?: any ?more| any longer)?|(?:it )?does(?:n't| not) matter(?: any ?more)?|no matter|drop (?:the|this) (?:case|request|matter|form)|don't need (?:it|that|this|help)(?: any ?more)?|i don't need (?:it|that|this|help|a person)(?: any ?more)?|laat maar|egal|vergiss es|abbrechen|annuler|laisse tomber|oubliez|olv(?:í|i)dalo|cancelar)"
+    + r"(?:never ?mind|nevermind|nvm|cancel|cancel (?:it|that|this|please|the (?:case|request|form|escalation|handover))|forget (?:it|that|this|about it)|stop|stop (?:it|that|this|please)|abort|quit|exit|leave it|drop it|scrap that|skip it|no longer (?:needed|necessary|relevant|required)|not needed(?: any ?more)?|i changed my mind|changed my mind|don't bother|dont bother|no need(?: any ?more)?|it's fine|its fine|not now|(?:please )?(?:don't|do not|dont) (?:open|create|make|raise|send|file|start) (?:a|an|any|the|that|this)?(?: case| ticket| request| form)?|let it be|let's leave it|(?:it is |it's |that's |that is )?(?:not|no longer) (?:necessary|needed|required|relevant|important|urgent)(?: any ?more| any longer)?|(?:it )?does(?:n't| not) matter(?: any ?more)?|no matter|drop (?:the|this) (?:case|request|matter|form)|don't need (?:it|that|this|help)(?: any ?more)?|i don't need (?:it|that|this|help|a person)(?: any ?more)?|laat maar|egal|vergiss es|abbrechen|annuler|laisse tomber|oubliez|olv(?:í|i)dalo|cancelar)"
     + _END
     + r"(?:[ ,.-]+(?:i'?ll|we'?ll|i|we|it'?s|its|not|thanks|don'?t|will|found|sorry|no longer).{0,60})?",
 )
@@ -214,6 +223,7 @@ _NONE = _whole(
     _FILLER + r"(?:i|we)(?:'ve| have)? (?:already |just )?(?:closed|dismissed|clicked|lost|deleted|cleared|forgot|forgotten)(?: (?:it|that|the (?:message|error|window|pop-?up|notification|text)|what it said|on it))?(?: away| already| again)*(?:(?:[,.;:-]+| but| because| and| so| what) ?.{0,80})?",
     _FILLER + r"(?:how (?:should|would|could|can) i (?:know|tell|remember)(?: that| this| it)?|who knows|no clue|beats me|search me)\??",
     r"[-–—_/?]+",
+    r"(?:it's |its |it is |this is )?(?:just |only |rather )?(?:a )?(?:general|generic)(?: (?:issue|problem|question|thing|one|nature))?", r"(?:it's |it is |it was )?not (?:displayed|shown|visible|given|available|known|applicable)(?: (?:anywhere|at all|there))?",
     r"(?:es (?:wird|gibt|ist|kommt)|er (?:is|wordt)|il n'y a|no (?:hay|sale|aparece))\b.{0,30}\b(?:kein\w*|nichts|geen|niets|pas|aucune?|rien|ning\w+|mensaje|error)\b.{0,40}", r"(?:kein\w*|geen|aucune?|ning\w+) (?:fehler\w*|fout\w*|melding|meldung|message|erreur|mensaje|error|produkt|product|produit|producto)(?: .{0,40})?",
     _FILLER + r"(?:none|no|nope|nothing|nil|null|unknown|n/?a|n\.a|not applicable|-|--|—|no ?one|nada|keine?r?|geen|aucune?|ninguno)(?: (?:really|at all|that i (?:know|see)|shown|visible|here|specific(?:ally)?|in particular))*",
     _FILLER + r"(?:there (?:really |just |simply |actually )?(?:is|are|was|were)|there's|theres|it (?:just |only |simply )?shows?|i (?:see|get|have|got)|we (?:see|get|have)|shows|it's|its|it has|it gives?|it displays?)(?: just| simply| actually| really)? (?:none|nothing|no(?: (?:such|specific|particular|real|visible|exact|special|single|one|proper|actual|clear))*(?: (?:error|errors|message|messages|error message|error messages|error text|text|code|product|products|name|product name|notification|warning))?)(?: (?:shown|displayed|visible|at all|there|given|to see|anywhere|whatsoever|on (?:the )?screen|just .{0,60}|it just .{0,60}|only .{0,60}|specifically|involved|in particular))*(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
@@ -226,7 +236,7 @@ _NONE = _whole(
 _WHY = _any(
     r"^(?:but |and |ok |sorry )?(?:why|what for|wherefore|how come)\b.{0,60}\b(?:need|want|ask|asking|require|required|necessary|know|matter|important|that|this|relevant)\b", r"^(?:but )?(?:why|what for|how come)\??$",
     r"\bwhat (?:do|will|would|are) you (?:need|want|do|doing|going to do) (?:that|it|this|these|with (?:it|that|this))?\b.{0,20}(?:for)?", r"\bis (?:that|this|it) (?:really |even )?(?:necessary|needed|required|important|mandatory|optional)\b", r"\b(?:must|do|should) i (?:have to|really|need to)?(?: give| tell| fill| provide| answer| enter)",
-    r"^(?:what|which)(?: do you mean| is meant| exactly| counts)?.{0,20}\b(?:product|error|message|product name)\b.{0,40}\b(?:mean|meant|want|need|exactly|put|enter|write|give)\b", r"\bwhat (?:do|did) you mean\b", r"\bwhere (?:do|can|would) i (?:find|see|get|copy) (?:that|it|the (?:product|error|message|exact|full|product name|error message))\b", r"\bwhat (?:counts as|is) (?:a|the) (?:product|product name|error message|error)\b", r"\bwho (?:sees|reads|gets|will see) (?:this|that|it)\b", r"\bwhat happens (?:then|next|with (?:it|this|that))\b",
+    r"^(?:what|which)(?: do you mean| is meant| exactly| counts)?.{0,20}\b(?:product|error|message|product name)\b.{0,40}\b(?:mean|meant|want|need|exactly|put|enter|write|give)\b", r"\bwhat (?:do|did) you mean\b", r"\bwhat is (?:meant|understood) by (?:the |an? )?(?:affected |full |exact )*(?:product|error)", r"\bwhere (?:do|can|would) i (?:find|see|get|copy) (?:that|it|the (?:product|error|message|exact|full|product name|error message))\b", r"\bwhat (?:counts as|is) (?:a|the) (?:product|product name|error message|error)\b", r"\bwho (?:sees|reads|gets|will see) (?:this|that|it)\b", r"\bwhat happens (?:then|next|with (?:it|this|that))\b",
 )  # fmt: skip
 _NEWS = _any(
     r"\b(?:any|some|is there|are there|got|what's|whats) (?:news|updates?|progress|developments?|word|feedback|response|answer|reply)\b",
@@ -250,7 +260,7 @@ _RECALL = _any(
     r"\bwhat (?:does|is in|stands in) (?:my|the|our) case\b",
 )
 _ADDITION = re.compile(
-    r"^(?:and |also |but |so |ok |btw,? |by the way,? |sorry,? )*(?:(?:it|this|that|they|he|she)\b(?!'?s? (?:a |an )?(?:new|another|different|other))|(?:the )?same\b|fyi\b|for (?:your|the) info\w*|more info\w*|additional\w*|some more\b|i (?:forgot|should|also|just|can|still)\b|i'd like to add|to add\b|one more detail|maybe\b|perhaps\b|note\b|(?:we|i)(?:'re| are|'m| am) (?:on|using|running|with)\b|we use\b|still\b|in addition|besides,? it|hope this helps|happens\b|only\b)"
+    r"^(?:and |also |but |so |ok |btw,? |by the way,? |sorry,? )*(?:(?:it|this|that|they|he|she)\b(?!'?s? (?:a |an )?(?:new|another|different|other))|(?:the )?same\b|fyi\b|for (?:your|the) info\w*|more info\w*|additional\w*|some more\b|i (?:forgot|should|also|just|can|still)\b|i'd like to add|to add\b|one more (?:thing|detail|point)[:,]? (?:it|this|the same|they|only|we)\b|maybe\b|perhaps\b|note\b|(?:we|i)(?:'re| are|'m| am) (?:on|using|running|with)\b|we use\b|still\b|in addition|besides,? it|hope this helps|happens\b|only\b)"
 )
 _GREETING = _whole(
     r"(?:hi|hello|hey|hiya|hallo|good (?:morning|afternoon|evening|day)|morning|moin|bonjour|salut|hola|hoi|goedemorgen|goedemiddag|guten (?:tag|morgen)|howdy|yo|greetings|dear support|dear (?:team|all))(?:[ ,.!]+(?:there|all|team|everyone|bot|support|guys|again|help ?bot|folks|sir|madam|you))*(?:[ ,.!]+how are you(?: doing)?(?: today)?)?",
@@ -362,7 +372,7 @@ _SHORTHAND: Final = {
 def _respelt(word: str) -> str:
     if word in _SHORTHAND:
         return _SHORTHAND[word]
-    if len(word) < 5 or word in _KEYWORDS:
+    if len(word) < 4 or word in _KEYWORDS:
         return word
     for keyword in _KEYWORDS:
         if (
@@ -425,6 +435,13 @@ def is_person(folded: str) -> bool:
         and bool(seen & _WEIGHTS[0][1])
         and sum(weight * min(len(seen & listed), 2) for weight, listed in _WEIGHTS) >= _ENOUGH
     )
+
+
+def has_other_words(folded: str) -> bool:
+    """Whether most of its words have nothing to do with wanting a person: it may be the name of something."""
+    said = re.findall(r"\w+", folded)
+    about = frozenset("customer service support desk").union(*(listed for weight, listed in _WEIGHTS if weight > 0))
+    return len(said) > 2 and 2 * sum(word not in about for word in said) >= len(said) and "please" not in said
 
 
 def is_cancel(folded: str) -> bool:

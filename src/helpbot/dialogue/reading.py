@@ -46,8 +46,8 @@ from helpbot.understanding.diagnosis import Diagnosis, InputKind
 __all__ = ["common_words", "facet_named", "is_different", "read"]
 
 _ORDINALS: Final = (
-    (r"1|1\.|one|first|the first|#1|a", 1), (r"2|2\.|two|second|the second|#2|b", 2),
-    (r"3|3\.|three|third|the third|#3|c", 3), (r"4|4\.|four|fourth|the fourth|#4", 4),
+    (r"1|1\.|1st|one|first|the first|#1|a|top|upper", 1), (r"2|2\.|2nd|two|second|the second|#2|b", 2),
+    (r"3|3\.|3rd|three|third|the third|#3|c", 3), (r"4|4\.|four|fourth|the fourth|#4", 4),
 )  # fmt: skip
 _ORDINAL: Final = tuple(
     (
@@ -60,7 +60,7 @@ _ORDINAL: Final = tuple(
 )
 _LAST: Final = re.compile(r"^(?:the )?(?:last|latter)(?: one| option)?$")
 _NEITHER: Final = re.compile(
-    r"^(?:none|neither|no|nope|not|nothing|something else|other|another|else|no one)(?: (?:of|one|these|those|them|that|the|above|two|three|fits?|apply|applies|really|else|is|it|ones?)){0,6}$"
+    r"^(?:(?:no|nope|sorry|hm+)[,.!]* )?(?:none|neither|no|nope|not|nothing|something else|other|another|else|no one)(?: (?:of|one|these|those|them|that|the|above|two|three|fits?|apply|applies|really|else|is|it|ones?)){0,6}$"
 )
 _DASHES: Final = re.compile(r"[-–—_/]{1,10}")  # how forms on paper are left empty
 _FEW: Final = 25  # words of a message that is an error and little else
@@ -68,20 +68,27 @@ _HANDOVER: Final = 0.9  # the engine's confidence in a wish for a person where n
 _HANDOVER_IN_FORM: Final = 0.97  # the same where a value is asked for
 
 _WHERE: Final = re.compile(
-    r"\b(?:where|which (?:page|menu|screen|place|path|section|article|tab|link))\b.{0,40}\b(?:that|it|this|there|toggle|setting|page|menu|option|button|switch|mapping|checkbox|flag|screen|again|find|was)\b|^where(?: exactly| is (?:that|it|this))?$|^which (?:page|menu|article|section|one)(?: was (?:that|it))?(?: again)?$|\b(?:link|path|source) (?:to|for|of) (?:that|it|this)\b"
+    r"\b(?:where|which (?:page|menu|screen|place|path|section|article|tab|link))\b.{0,40}\b(?:that|it|this|there|toggle|setting|page|menu|option|button|switch|mapping|checkbox|flag|screen|again|find|was)\b|^where(?: exactly| is (?:that|it|this))?$|^which (?:page|menu|article|section|one)(?: was (?:that|it))?(?: again)?$|\b(?:link|path|source) (?:to|for|of) (?:that|it|this)\b|^where (?:do|can|should|must) i (?:click|go|start|look|begin)\b|^(?:the |what's the |your )?(?:source|sources|link)$|\bhow do i get there\b"
 )
 _TERM: Final = re.compile(
     r"^(?:and |but |so |ok |then |then, |sorry |what about |how about |and what about )*(?:what (?:does|do|is|are|means?|would|did)|what's|meaning of|define|explain|what about|how about|and)?\s*(?:the |a |an |status |state |by |is |does |do )*[\"']?(?P<term>[\w/ &-]{2,40}?)[\"']?(?: (?:mean|means|stand for|status|then|exactly|again|stands for|tell me|do|for|here|say))*$"
 )
 _DETAIL: Final = re.compile(
-    r"^(?:and |but |so |ok |then |also |sorry )*(?:how (?:long|often|many|much|fast|soon|late)|how (?:do|can|should|would|could|must) (?:i|we|you|one)|when|why|who|what|which|is|are|does|do|can|will|must|should|after|until)\b"
+    r"^(?:and |but |so |ok |then |also |sorry )*(?:how (?:long|often|many|much|fast|soon|late)|how (?:do|can|should|would|could|must) (?:i|we|you|one)|when|why|who|what|which|is|are|does|do|can|will|must|should|after|until|if)\b"
 )
 _LEANS: Final = re.compile(
     r"\b(?:it|that|this|these|those|they|them|there|then|one|ones|again|exactly|he|she|else|its|their)\b|^(?:and|but|so|also|or)\b"
 )
+_MEANING: Final = re.compile(
+    r"^(?:and |but |so |ok |sorry )*what (?:do you mean|does it mean|is meant|do they mean) (?:by|with) (?:the |a |an )?[\"']?(?P<term>[\w/ &-]{3,40}?)[\"']?$"
+)
+_ABOUT_IT: Final = re.compile(
+    r"^(?:and |but |so )?(?:when|how (?:long|often|many times)) (?:does|do|will|did|should) (?:it|that|this|they)\b.{0,20}$"
+)
 _ABOUT_FACET: Final = re.compile(
     r"^(?:and|what about|how about|same|but|for|with|on|no|not|sorry|actually|i mean|we|i|in|is it|does|oh|ah|hm|wait|also|or|it's|its|then|if|ok|okay|my mistake|correction|the same)\b|\?$|^[\w ]{1,20}$"
 )
+_WHAT_IF: Final = re.compile(r"^(?:and |but |so |ok |then )*(?:what )?(?:if|when|should)\b.*\?$")
 _DIFFERENT: Final = re.compile(
     r"\b(?:another|different|new|other|second|next|separate|unrelated|one more|something else)\b.{0,25}\b(?:problem|issue|question|error|thing|topic|case|matter)\b|^(?:next|also|besides|by the way|btw)\b"
 )
@@ -244,13 +251,12 @@ def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis) -
     """What is said to an answer, a question back or a refusal."""
     if phrases.is_solved(folded):
         return SaidYes(text=text)
+    if now.phase is Phase.REFUSING and phrases.is_go_ahead(folded):
+        return SaidYes(text=text)
     if phrases.is_thanks(folded):
         return Thanked()
-    if now.phase is Phase.REFUSING:
-        if phrases.words(folded) <= 6 and re.match(r"^(?:no|nope|nah)\b", folded):
-            return SaidNo(text=text)
-        if phrases.is_go_ahead(folded):
-            return SaidYes(text=text)
+    if now.phase is Phase.REFUSING and phrases.words(folded) <= 6 and re.match(r"^(?:no|nope|nah)\b", folded):
+        return SaidNo(text=text)
     if now.phase is Phase.PROPOSING and _says_no(text, folded):
         return SaidNo(text=text, error=_beside_no(text, diagnosis.error_text))
     if phrases.is_will_try(folded):
@@ -264,9 +270,9 @@ def _beside_case(text: str, folded: str) -> Act | None:
         return SaidYes(text=text)
     if phrases.is_thanks(folded) or phrases.is_yes(folded) or phrases.is_go_ahead(folded):
         return Thanked()
-    if phrases.is_no(folded) and phrases.words(folded) <= 2:
+    if phrases.is_will_try(folded) or (phrases.is_no(folded) and phrases.words(folded) <= 2):
         return NewsWanted()
-    return WillTry() if phrases.is_will_try(folded) else None
+    return None
 
 
 def _beside_no(text: str, error: str) -> str:
@@ -320,7 +326,7 @@ def _confident(diagnosis: Diagnosis, world: World) -> bool:
 
 def _says_no(text: str, folded: str) -> bool:
     """Whether it says that the answer did not help, rather than asks something in which such words occur."""
-    if not phrases.is_no(folded):
+    if not phrases.is_no(folded) or _WHAT_IF.match(folded):
         return False
     if phrases.words(folded) <= 12 and not phrases.looks_like_question(text):
         return True
@@ -339,7 +345,7 @@ def _follow_up(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, 
         return None
     folded = folded.rstrip("? ")
     facet = facet_named(folded, text, world.knowledge)
-    if facet and count <= 10 and (text.rstrip().endswith("?") or _ABOUT_FACET.search(folded)):
+    if facet and count <= 10 and (text.rstrip().endswith("?") or count <= 4 or _ABOUT_FACET.search(folded)):
         mine = {
             value
             for name in now.offered
@@ -350,6 +356,9 @@ def _follow_up(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, 
             return FollowedUp(text=text, kind="facet", value=facet)
     if count <= 12 and _WHERE.search(folded) and not _says_no(text, folded):
         return FollowedUp(text=text, kind="where")
+    meaning = _MEANING.match(folded)
+    if meaning and _mentioned(now, meaning["term"], world.knowledge):
+        return FollowedUp(text=text, kind="detail")
     term = _term(now, folded, world.knowledge)
     if term:
         return FollowedUp(text=text, kind="term", value=term)
@@ -357,7 +366,7 @@ def _follow_up(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, 
         count <= 9
         and _DETAIL.search(folded)
         and (_LEANS.search(folded) or count <= 4)
-        and not _own_answer(now, diagnosis, world)
+        and (_ABOUT_IT.match(folded) or not _own_answer(now, diagnosis, world))
     ):
         return FollowedUp(text=text, kind="detail")
     return None
@@ -370,6 +379,20 @@ def _own_answer(now: Conversation, diagnosis: Diagnosis, world: World) -> bool:
         if isinstance(decision, Answer) and decision.candidate.resolution not in now.offered:
             return True
     return False
+
+
+def _mentioned(now: Conversation, term: str, knowledge: KnowledgeBase) -> bool:
+    """Whether the last answer holds these words."""
+    found = (knowledge.resolutions[name] for name in now.offered if name in knowledge.resolutions)
+    return any(
+        term in phrases.fold(line)
+        for each in found
+        for line in (
+            each.cause,
+            *(f"{point.term} {point.text}" for point in each.points),
+            *(s.text for s in each.steps),
+        )
+    )
 
 
 def _term(now: Conversation, folded: str, knowledge: KnowledgeBase) -> str:
@@ -416,6 +439,10 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
 def _change(now: Conversation, text: str) -> Corrected | None:
     """A correction of the form or the case: of a named field, or of the product where it only says what was meant."""
     change = details.change_of(text)
+    if not change:
+        again = details.restated(text)
+        known = now.phase is not Phase.ASKING or (now.product.given if again.product else now.error.given)
+        change = again if again and known else change
     if change:
         return Corrected(product=change.product, error=change.error)
     name = details.meant(text)
@@ -503,7 +530,9 @@ def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World)
         return WhyWanted()
     diagnosis = _diagnose(now, text, world)
     error_like = bool(_exact(diagnosis)) or (diagnosis.kind is InputKind.ERROR and not named)
-    wanted = phrases.is_person(folded) or (diagnosis.handover >= _HANDOVER_IN_FORM and not named)
+    wanted = (phrases.is_person(folded) and not (named and phrases.has_other_words(folded))) or (
+        diagnosis.handover >= _HANDOVER_IN_FORM and not named
+    )
     if wanted and not error_like and phrases.words(folded) <= 25:
         return PersonWanted(text=text)
     if phrases.is_thanks(folded) or phrases.is_will_try(folded) or phrases.is_greeting(folded):
@@ -515,7 +544,7 @@ def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World)
     act = _heard(now, text, folded, diagnosis, world) if not error_like and not named else None
     if act is not None:
         return act
-    if phrases.looks_like_question(text) and not error_like:
+    if phrases.looks_like_question(text) and not error_like and not named:
         return Aside(text=text, diagnosis=diagnosis)
     return _value(now, text, diagnosis, world, error_like=error_like)
 
@@ -577,7 +606,10 @@ def facet_named(folded: str, text: str, knowledge: KnowledgeBase) -> str:
     """The one PSA that a text names as the one meant, or nothing. `AT` and its like count in capitals only."""
     named = _psas_in(folded, text, knowledge)
     if len(named) == 2:  # "Autotask, not ConnectWise"
-        refused = re.search(r"\bnot (?:on |with |using |in |for )?(\w[\w ]*)$", folded)
+        refused = re.search(
+            r"(?:\bnot|n't(?: have| use| run)?|\bno|\binstead of|\brather than) (?:on |with |using |in |for |longer )*(\w+(?: manage| psa)?)",
+            folded,
+        )
         if refused:
             out = _psas_in(refused[1], refused[1], knowledge)
             named = [psa for psa in named if psa not in out]
