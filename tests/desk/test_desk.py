@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from helpbot.desk.records import Act, Visibility
+from helpbot.desk.records import Act, DeskSettings, Visibility
 from helpbot.dialogue.conversation import CaseState, Phase
 from helpbot.errors import CallError, Code
+from helpbot.escalation.routing import Route, Routing
 from helpbot.messages import Channel, Inbound, Person
 
 from .support import OTHER_AGENT, USER, Clock, Talk, make_desk
@@ -320,3 +322,45 @@ def test_a_pressed_button_and_a_form_are_kept_as_words(store: Any) -> None:
     assert said.text == "Product name: P\nError message: a\n  b\nNote: -"
     assert talk.desk.receive(talk.inbound(choice="yes")).messages[0].text == "Yes, solved"  # of an earlier reply
     assert talk.desk.receive(talk.inbound(choice="unheard-of")).messages[0].text == "unheard-of"
+
+
+KIM = Person(id="main:kim", name="Kim", email="kim@example.com", verified=True)
+
+
+def mailing(**more: Any) -> DeskSettings:
+    route = Route(name="mail", sender="mail", target="team@example.com")
+    return DeskSettings(routing=Routing(routes={"mail": route}), user_mail_route="mail", **more)
+
+
+def test_a_transcript_goes_to_a_verified_address_once_a_key(store: Any) -> None:
+    talk = Talk(make_desk(store, mailing()), Clock(), person=KIM).start()
+    for _ in range(2):
+        talk.desk.mail_transcript(talk.conversation, "key", KIM)
+    (order,) = talk.desk.deliveries()
+    assert (order.kind, order.payload["to"], order.route) == ("transcript", "kim@example.com", "mail")
+    with pytest.raises(CallError) as caught:
+        talk.desk.mail_transcript(talk.conversation, "key", replace(KIM, email="other@example.com"))
+    assert caught.value.code is Code.KEY_REUSED
+
+
+def test_a_transcript_is_refused_where_it_could_hurt(store: Any) -> None:
+    desk = make_desk(store, mailing())
+    talk = Talk(desk, Clock(), person=KIM).start()
+
+    def refused(who: Person, key: str, of: str = "") -> Code:
+        with pytest.raises(CallError) as caught:
+            desk.mail_transcript(of or talk.conversation, key, who)
+        return caught.value.code
+
+    assert refused(replace(KIM, verified=False), "a") is Code.FORBIDDEN
+    assert refused(replace(KIM, email=""), "b") is Code.FORBIDDEN
+    assert refused(KIM, "c", of="unknown") is Code.NOT_FOUND
+    for n in range(3):
+        desk.mail_transcript(talk.conversation, f"k{n}", KIM)
+    assert refused(KIM, "k3") is Code.TOO_MANY
+    desk.mail_transcript(talk.conversation, "k1", KIM)  # a repeat is no further mail
+    assert len(desk.deliveries()) == 3
+    silent = make_desk(store, DeskSettings())
+    with pytest.raises(CallError, match="no mail is sent") as caught:
+        silent.mail_transcript(talk.conversation, "z", KIM)
+    assert caught.value.code is Code.CONFLICT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -14,12 +15,12 @@ from typing import Any
 import pytest
 import standardwebhooks
 
-from desk.support import START, USER, Clock, Codec, Talk, make_desk
+from desk.support import START, USER, Clock, Codec, Talk, make_desk, step
 from helpbot.desk.delivery import Courier
-from helpbot.desk.records import Delivery, DeliveryState, DeskSettings
-from helpbot.errors import OutsideError
+from helpbot.desk.records import Act, Delivery, DeliveryState, DeskSettings
+from helpbot.errors import CallError, Code, OutsideError
 from helpbot.escalation.routing import Kind, Route, Routing
-from helpbot.messages import Channel
+from helpbot.messages import Channel, Person
 from helpbot.senders.mail import MailSender, mail_server
 from helpbot.senders.outside import OutsideClient
 from helpbot.senders.webhook import WebhookSender
@@ -254,6 +255,54 @@ def test_r11_no_mail_is_lost_and_repeats_have_one_id(store: SqlStore, count: int
     print(f"R11: {count} mails, {sum(seen.values())} taken by the server, {len(seen)} distinct ids")
     assert len(seen) == count
     assert {d.state for d in store.deliveries(limit=count)} == {DeliveryState.DELIVERED}
+
+
+def escalate_naming(
+    store: SqlStore, address: str, count: int, **settings: Any
+) -> tuple[MailStub, list[tuple[str, CallError]]]:
+    """Visitors who name one address that is not theirs, and an agent who answers each; what was mailed to it."""
+    clock = Clock(START)
+    stub = MailStub()
+    routes = {"mail": Route(name="mail", sender="mail", target="team@example.com", per_second=100_000)}
+    told = DeskSettings(routing=Routing(routes=routes), user_mail_route="mail", **settings)
+    desk = make_desk(store, told, clock, step=lambda now, event, world: step(replace(now, email=address), event, world))
+    refused: list[tuple[str, CallError]] = []
+    for n in range(count):
+        victim = Person(id=f"v{n}", name="Buy canary now", email=address)
+        talk = Talk(desk, clock, person=victim).start()
+        talk.say(f"escalate canary {n} | https://canary.example")
+        (case,) = desk.cases(conversation=talk.conversation)
+        talk.command(Act.REPLY, case.id, key=f"reply{n}", text="Have a look")
+        try:
+            desk.mail_transcript(talk.conversation, f"t{n}", victim)
+        except CallError as error:
+            refused.append((talk.conversation, error))
+    sender = MailSender(mail_server(f"smtp://127.0.0.1:{stub.port}"), "bot@example.com", TEMPLATES, clock=clock)
+    courier = Courier(store, [sender], told, clock, codec=Codec())
+    while courier.run_once():
+        clock.pass_(seconds=1)
+    stub.close()
+    return stub, refused
+
+
+@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=full)])
+def test_t25_an_address_that_strangers_name_gets_three_mails_a_day_and_none_of_their_words(
+    store: SqlStore, count: int
+) -> None:
+    stub, refused = escalate_naming(store, "victim@example.com", count)
+    assert len(refused) == count
+    assert {error.code for _, error in refused} == {Code.FORBIDDEN}
+    assert len(stub.mails) == 3
+    for mail in stub.mails:
+        assert b"canary" not in mail.content
+        (subject,) = [line for line in mail.content.split(b"\r\n") if line.startswith(b"Subject:")]
+        assert re.fullmatch(rb"Subject: Your support case HB-\d+", subject)
+    print(f"T25: {count} escalations naming one address, {len(stub.mails)} mails")
+
+
+def test_t25_control_without_the_limit_the_address_is_flooded(store: SqlStore) -> None:
+    stub, _ = escalate_naming(store, "victim@example.com", 10, max_mails_a_day=1000)
+    assert len(stub.mails) == 10
 
 
 def test_r11_what_the_mail_server_refuses_for_good_goes_another_way(store: SqlStore) -> None:

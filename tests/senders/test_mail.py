@@ -220,3 +220,19 @@ def test_a_broken_template_is_named_with_its_line(tmp_path: Path) -> None:
         check_templates(tmp_path)
     assert len(caught.value.faults) == 4
     assert any(fault.path.endswith("user.html.j2") and fault.line == 3 for fault in caught.value.faults)
+
+
+def test_a_transcript_has_every_word_as_text_under_a_fixed_subject(stub: MailStub) -> None:
+    sender = MailSender(mail_server(f"smtp://127.0.0.1:{stub.port}"), "bot@example.com", TEMPLATES, company="Acme")
+    order = parcel(Kind.TRANSCRIPT, to="kim@example.com")
+    said = replace(order.transcript[0], attachments=("0123456789abcdefghjkmnpqrs/shot.png",))
+    sender.send(replace(order, case=None, message=None, transcript=(said, order.transcript[1])))
+    (mail,) = stub.mails
+    read = message_from_bytes(mail.content, policy=policy.default)
+    assert (read["To"], read["Subject"]) == ("kim@example.com", "Your support conversation")
+    text, html = (part.get_content() for part in read.iter_parts())  # type: ignore[attr-defined]  # EmailMessage
+    for word in ("You", "it fails & <hurts>", "[shot.png]", "Bo", "Try <this>"):
+        assert word in text
+    assert "it fails &amp; &lt;hurts&gt;" in html
+    assert "Try &lt;this&gt;" in html
+    assert "<this>" not in html

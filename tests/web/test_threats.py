@@ -23,6 +23,8 @@ from helpbot.channels.web.identity import parse_keys
 from helpbot.channels.web.images import display_name, sniff
 from helpbot.channels.web.logs import JsonLines
 from helpbot.channels.web.sites import Site
+from helpbot.desk.records import DeskSettings
+from helpbot.escalation.routing import Route, Routing
 from tests.web.support import BILLING, SECRET, Bot, Running, Visitor, client, key
 
 # ── T1, T20, T21: whose conversation it is ──────────────────────────────────────────────────────────────────────────
@@ -329,6 +331,34 @@ def test_another_user_cannot_go_on_in_a_conversation(web: httpx.Client) -> None:
     kim.say("still me")
 
 
+def test_a_transcript_is_mailed_to_the_signed_in_user_alone(tmp_path: Path) -> None:
+    bot = Bot(tmp_path)
+    route = Route(name="mail", sender="mail", target="team@example.com")
+    told = DeskSettings(routing=Routing(routes={"mail": route}), user_mail_route="mail")
+    bot.desk._settings = told
+
+    def mail(visitor: Visitor, **headers: str) -> int:
+        path = f"{visitor.path}/transcript"
+        return visitor.web.post(path, headers={**visitor.auth, "Idempotency-Key": key(), **headers}).status_code
+
+    with client(bot) as web:
+        kim, nobody = Visitor(web, **{"Helpbot-Identity": token()}), Visitor(web)
+        assert mail(kim) == 204
+        assert mail(kim, **{"Helpbot-Identity": token()}) == 204
+        assert mail(kim, **{"Helpbot-Identity": token({"sub": "u-2"})}) == 403
+        assert mail(nobody) == 403
+        assert mail(nobody, Authorization="Bearer " + kim.token) == 404
+        assert web.post(f"{kim.path}/transcript", headers=kim.auth).status_code in {400, 422}
+        assert mail(nobody, **{"Helpbot-Identity": token()}) == 204  # signed in since it began
+        assert mail(kim) == 429
+        ordered = bot.desk.deliveries()
+        assert {order.payload["to"] for order in ordered} == {"kim@example.com"}
+        assert len(ordered) == 3
+        bot.desk._settings = DeskSettings()
+        assert mail(kim) == 409
+    bot.close()
+
+
 def test_a_site_takes_only_its_own_keys(tmp_path: Path) -> None:
     bot = Bot(tmp_path, sites={"default": Site(), "acme": Site(key="acme", identity_keys=("acme-key",))})
     with client(bot) as web:
@@ -352,7 +382,10 @@ def test_ed25519_keys_are_taken() -> None:
     assert not faults
     assert identify(token(secret=private, algorithm="EdDSA", kid="ed"), keys, datetime.now(UTC)).id == "ed:u-1"
     forged = jwt.encode(
-        {"sub": "a", "exp": NOW + 60}, base64.b64decode(public) + b"0" * 8, algorithm="HS256", headers={"kid": "ed"}
+        {"sub": "a", "exp": int(time.time()) + 60},
+        base64.b64decode(public) + b"0" * 8,
+        algorithm="HS256",
+        headers={"kid": "ed"},
     )
     with pytest.raises(Exception, match="signature"):
         identify(forged, keys, datetime.now(UTC))

@@ -242,6 +242,7 @@ const ACTIONS: [string, () => void, (() => boolean)?][] = [
     h("a", { href: url, download: `${config.name}.txt` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 5000);
   }, () => notice(t("failed"))), () => !!saved().id],
+  ["mailTranscript", () => void call("POST", `/${saved().id}/transcript`).then(() => notice(t("mailed")), (fault) => notice(fault.message)), () => config.mail && !!state.conversation?.verified],
   ["startOver", () => {
     status.replaceChildren(h("span", {}, t("startOverAsk")), h("button", { type: "button", class: "main", click: () => (forget(), update((now) => (now.queue = [])), notice(""), input.focus()) }, t("yes")),
       h("button", { type: "button", class: "quiet", click: () => (notice(""), input.focus()) }, t("no")));

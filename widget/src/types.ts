@@ -58,6 +58,7 @@ export interface Config {
   colours: { brand: string; on: string; ink: string; ink_dark: string };
   allowed: string[];
   attachments: boolean;
+  mail: boolean;
   greeting: Reply;
   texts: Record<string, string>;
 }

@@ -278,7 +278,7 @@ class Courier:
         if delivery.case_id and delivery.kind != Kind.CASE_OPENED:
             first = store.opened_receipt(delivery.case_id, delivery.route)
         transcript: tuple[Message, ...] = ()
-        if delivery.kind == Kind.CASE_OPENED:
+        if delivery.kind in {Kind.CASE_OPENED, Kind.TRANSCRIPT}:
             transcript = tuple(store.messages(delivery.conversation, after=0, limit=1000, internal=False))
         return Parcel(
             delivery=delivery,

@@ -68,6 +68,7 @@ MAX_KEY: Final = 255
 MIN_START_KEY: Final = 16
 _to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 QUIET: Final = frozenset({Phase.LISTENING, Phase.RESOLVED, Phase.CLOSED})  # nothing becomes due in these
+MAIL_SPAN: Final = timedelta(days=1)
 LOOK_AGAIN: Final = timedelta(hours=1)
 TICK: Final = 200  # conversations one tick looks at
 REMEMBERED: Final = 4096  # conversations whose last state is at hand without reading it again
@@ -226,6 +227,75 @@ class Desk:
             tx.rate(conversation_id, stars, solved, comment, at)
 
         self._store.transact(work)
+
+    @property
+    def mails(self) -> bool:
+        """Whether users can be mailed at all."""
+        return self._settings.user_mail_route in self._settings.routing.routes
+
+    def mail_transcript(self, conversation_id: str, key: str, person: Person) -> None:
+        """Mail what was said to the user's own address, once a `key`.
+
+        CallError(FORBIDDEN) without an address that was verified: what a visitor wrote never goes to an address that a
+        visitor only named. CONFLICT where no mail is sent, TOO_MANY when the address was mailed often enough today.
+        """
+        _check_key(key)
+        settings, at = self._settings, self._clock()
+        if not (person.verified and person.email):
+            raise CallError(
+                Code.FORBIDDEN,
+                "there is no verified address to mail to",
+                "Sign in on the site that shows this chat, or save the conversation as a file",
+            )
+        if not self.mails:
+            raise CallError(Code.CONFLICT, "no mail is sent from here", "Save the conversation as a file")
+        sight = Sight(
+            scope=f"transcript:{conversation_id}",
+            key=key,
+            digest=_digest(person.email),
+            conversation=conversation_id,
+            first_seq=0,
+            last_seq=0,
+        )
+        payload = {
+            "type": Kind.TRANSCRIPT,
+            "timestamp": at.isoformat(),
+            "conversation": conversation_id,
+            "to": person.email,
+        }
+        order = Delivery(
+            id=self._ids(),
+            kind=Kind.TRANSCRIPT,
+            route=settings.user_mail_route,
+            conversation=conversation_id,
+            case_id=None,
+            seq=None,
+            payload=payload,
+            created_at=at,
+            next_at=at,
+            expires_at=at + settings.give_up_after,
+        )
+
+        def work(tx: Transaction) -> bool:
+            if tx.lock(conversation_id) is None:
+                raise _unknown_conversation()
+            earlier = tx.first_sight(sight, at)
+            if earlier is not None:
+                _same_body(earlier, sight)
+                return False
+            if tx.mails_since(person.email, at - MAIL_SPAN) >= settings.max_mails_a_day:
+                raise CallError(
+                    Code.TOO_MANY,
+                    "this address was mailed often enough today",
+                    "Save the conversation as a file, or try again tomorrow",
+                    retry_after=3600,
+                )
+            tx.count_mail(person.email, at)
+            tx.enqueue([order])
+            return True
+
+        if self._store.transact(work):
+            self._store.notices.publish(OUTBOX, 0)
 
     def feedback(self, message_id: str, up: bool) -> None:
         """Keep whether one message helped."""
@@ -689,7 +759,7 @@ class _Turn:
         settings = self.desk._settings
         for address in self.mails:
             # Nobody is mailed more often than this because a visitor named their address.
-            if tx.mails_since(address, self.at - timedelta(days=1)) >= settings.max_mails_a_day:
+            if tx.mails_since(address, self.at - MAIL_SPAN) >= settings.max_mails_a_day:
                 self.deliveries = [d for d in self.deliveries if d.payload.get("to") != address]
             else:
                 tx.count_mail(address, self.at)

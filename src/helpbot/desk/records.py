@@ -143,7 +143,7 @@ class Parcel:
     case: Case | None = None
     message: Message | None = None
     conversation: ConversationView | None = None
-    transcript: tuple[Message, ...] = ()  # public messages, oldest first; only for case.opened
+    transcript: tuple[Message, ...] = ()  # public messages, oldest first; for case.opened and transcript
     opened: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     opened_id: str = ""  # the id of the case's first notice on this route
 

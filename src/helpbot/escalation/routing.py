@@ -26,6 +26,7 @@ class Kind:
     MESSAGE_TO_USER: Final = "message.to_user"  # the bot's or an agent's words, where the user is
     MESSAGE_CREATED: Final = "message.created"  # any public message, for programs
     CONVERSATION_RESOLVED: Final = "conversation.resolved"
+    TRANSCRIPT: Final = "transcript"  # what was said, to the user who asked for it by mail; no route is told of it
 
 
 # What a route of each kind of sender is told when its setting does not say. Programs get the events of the

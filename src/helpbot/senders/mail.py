@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["MailSender", "MailServer", "check_templates", "mail_server"]
 
 TIME: Final = 15.0
-TEMPLATES: Final = ("case", "update", "user")  # each as .txt.j2 and .html.j2
+TEMPLATES: Final = ("case", "update", "user", "transcript")  # each as .txt.j2 and .html.j2
 # An address whose form cannot be abused: no quotes, no comments, no spaces, nothing outside ASCII.
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 WRONG_LOGIN: Final = 600.0  # seconds: a wrong password is not hammered
@@ -138,9 +138,12 @@ class MailSender:
         return SendResult(receipt={"message_id": str(mail["Message-ID"])})
 
     def compose(self, parcel: Parcel) -> EmailMessage:
-        """The mail of a delivery. To a user: the agent's words under a fixed subject, and nothing a visitor wrote."""
+        """The mail of a delivery. To a user: the agent's words under a fixed subject, and nothing a visitor wrote.
+
+        A transcript alone holds a visitor's words: the desk orders it for the visitor's own, verified address only.
+        """
         delivery, case = parcel.delivery, parcel.case
-        to_user = delivery.kind == Kind.MESSAGE_TO_USER
+        to_user = delivery.kind in {Kind.MESSAGE_TO_USER, Kind.TRANSCRIPT}
         mail = EmailMessage(policy=SMTP)
         target = str(delivery.payload.get("to", "")) if to_user else parcel.route.target
         mail["From"] = self._from
@@ -153,7 +156,10 @@ class MailSender:
             mail["References"] = self._id(first)
         mail["Auto-Submitted"] = "auto-generated"  # so that no absence notice answers it
         values = self._values(parcel)
-        if to_user:
+        if delivery.kind == Kind.TRANSCRIPT:
+            mail["Subject"] = "Your support conversation"
+            name = "transcript"
+        elif to_user:
             number = str(delivery.payload.get("case_number", ""))
             mail["Subject"] = f"Your support case {number}".strip()
             name = "user"
@@ -171,7 +177,8 @@ class MailSender:
 
     def _values(self, parcel: Parcel) -> dict[str, Any]:
         delivery, case = parcel.delivery, parcel.case
-        lines = [_line(message) for message in parcel.transcript]
+        own = delivery.kind == Kind.TRANSCRIPT
+        lines = [_line(message, own=own) for message in parcel.transcript]
         text = str(delivery.payload.get("text", "")) or (parcel.message.text if parcel.message else "")
         return {
             "company": self._company,
@@ -232,11 +239,14 @@ def _refused(recipients: Mapping[str, tuple[int, bytes]]) -> OutsideError:
     return OutsideError(f"the mail server refused the recipient ({code})", permanent=all(c >= 500 for c in codes))
 
 
-def _line(message: Message) -> Line:
+def _line(message: Message, *, own: bool = False) -> Line:
     who = message.name or {"user": "User", "bot": "Bot"}.get(message.author, message.author)
+    if own and message.author == "user":
+        who = "You"
     text = message.text
     if message.attachments:
-        text += "\n[" + ", ".join(message.attachments) + "]"
+        names = [name.partition("/")[2] or name if own else name for name in message.attachments]
+        text += "\n[" + ", ".join(names) + "]"
     return Line(at=message.at, who=who, text=text)
 
 

@@ -550,6 +550,11 @@ def mails_since(sql: Sql) -> Executable:
     return select(func.count()).where(c.address == b("address"), c.at > b("since"))
 
 
+def lock_address(sql: Sql) -> Executable:
+    """Let nobody else write to an address until the transaction ends (PostgreSQL)."""
+    return select(func.pg_advisory_xact_lock(func.hashtext(b("address"))))
+
+
 def count_mail(sql: Sql) -> tuple[Executable, list[str]]:
     """One more mail to an address."""
     return insert(s.mails), ["address", "at"]

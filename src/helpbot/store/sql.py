@@ -523,7 +523,9 @@ class SqlTransaction:
         self.run(q.give_feedback, {"conversation": conversation_id, "seq": seq, "up": up, "at": micros(at)})
 
     def mails_since(self, address: str, since: datetime) -> int:
-        """How many mails an address was written."""
+        """How many mails an address was written; nobody else counts or writes one to it until this commits."""
+        if self._sql.row_locks:  # else there is one writer
+            self.run(q.lock_address, {"address": fingerprint(address)})
         return int(self.rows(q.mails_since, {"address": fingerprint(address), "since": micros(since)})[0][0])
 
     def count_mail(self, address: str, at: datetime) -> None:

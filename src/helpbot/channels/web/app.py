@@ -186,9 +186,7 @@ class Web:
         wait = self.turns.take(view.id)
         if wait:
             raise CallError(Code.TOO_MANY, "messages come too fast", "Wait a moment", retry_after=wait)
-        person = self.person(request, view.now.context.get("site", ""), view.person)
-        if view.person.verified and person.id != view.person.id:
-            raise CallError(Code.FORBIDDEN, "this conversation belongs to another user", "Start a new one")
+        person = self.owner(request, view)
         inbound = Inbound(
             key=key,
             channel=Channel.WIDGET,
@@ -218,6 +216,13 @@ class Web:
             return otherwise
         known = self.settings.sites.get(site, self.site)
         return identify(token, self.settings.identity_keys, self.clock(), known.identity_keys)
+
+    def owner(self, request: Request, view: ConversationView) -> Person:
+        """Who is talking in this conversation; CallError(FORBIDDEN) if it is another user's."""
+        person = self.person(request, view.now.context.get("site", ""), view.person)
+        if view.person.verified and person.id != view.person.id:
+            raise CallError(Code.FORBIDDEN, "this conversation belongs to another user", "Start a new one")
+        return person
 
     # ── knowledge ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -658,6 +663,20 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
         headers = {"Content-Disposition": 'attachment; filename="conversation.txt"'}
         return Response(text, headers=headers, media_type="text/plain; charset=utf-8")
 
+    @app.post(
+        base + "/{conversation_id}/transcript",
+        status_code=204,
+        responses=_answers(401, 403, 409, 422),
+        tags=tags,
+        summary="Mail the whole conversation",
+        response_class=Response,
+    )
+    async def mail_transcript(request: Request, conversation_id: str, key: Key, identity: Token = None) -> Response:
+        """Mail it to the signed-in user's own address, three times a day at most. Anybody else is refused."""
+        view = await web.authorised(request)
+        await pool.run(desk.mail_transcript, view.id, key, web.owner(request, view))
+        return Response(status_code=204)
+
     @app.get(
         "/api/v1/search",
         response_model=SearchOut,
@@ -802,6 +821,7 @@ def _frame(web: Web, request: Request, site: str, lang: str, direction: str) -> 
         web.greeting(),
         public_url=web.settings.public_url,
         attachments=web.shelf.open,
+        mail=web.desk.mails,
     )
     headers = {
         "Content-Security-Policy": widget.frame_policy(known),

@@ -78,7 +78,7 @@ def frame_policy(site: Site) -> str:
 
 def app_page(
     site: Site, language: str, direction: str, texts: Mapping[str, Mapping[str, str]], greeting: Reply,
-    *, public_url: str, attachments: bool,
+    *, public_url: str, attachments: bool, mail: bool = False,
 ) -> str:  # fmt: skip
     """The page in the frame. Everything it needs to know stands in one attribute, so it asks for two files only."""
     if site.direction != "auto":
@@ -88,7 +88,7 @@ def app_page(
     own = public_url.rstrip("/")
     config: dict[str, Any] = {
         "site": site.key, "lang": language, "dir": direction, "theme": site.theme, "name": site.name,
-        "colours": asdict(palette(site.colour)), "allowed": [own, *site.allowed], "attachments": attachments,
+        "colours": asdict(palette(site.colour)), "allowed": [own, *site.allowed], "attachments": attachments, "mail": mail,
         "greeting": reply_out(greeting), "texts": texts.get(language) or texts.get("en") or {},
     }  # fmt: skip
     packed = escape(json.dumps(config, ensure_ascii=False, separators=(",", ":")), quote=True)
