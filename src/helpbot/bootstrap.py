@@ -653,6 +653,7 @@ def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str
             ready=house.store.ready,
             notes=lambda: {"meaning": house.knowing.meaning},
             gauges=house.gauges,
+            read=slack.read if slack is not None else None,
         )
         house.work()
         if slack is not None:

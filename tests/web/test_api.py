@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 
 from helpbot.desk.records import Act
-from tests.web.support import BILLING, Running, Visitor, key
+from tests.web.support import BILLING, Bot, Running, Visitor, client, key
 
 
 def test_a_question_is_answered_with_its_sources(web: httpx.Client) -> None:
@@ -192,3 +193,20 @@ def test_a_head_of_the_document_is_405_with_what_is_allowed(web: httpx.Client) -
 )
 def test_what_is_not_there_is_404(web: httpx.Client, path: str) -> None:
     assert web.get(path).status_code == 404
+
+
+def test_who_answers_an_agent_has_read_what_was_said_before(tmp_path: Path) -> None:
+    seen: list[tuple[str, int]] = []
+    bot = Bot(tmp_path)
+    bot.app.state.web.read = lambda conversation, seq: seen.append((conversation, seq))
+    with client(bot) as web:
+        visitor = Visitor(web)
+        visitor.say("I need a person please")
+        opened = visitor.fill(product_name="Quote editor", error_message=BILLING)
+        assert seen == []  # nobody else has said anything yet
+        case = opened["conversation"]["cases"][0]["number"]
+        bot.agent(Act.CLAIM, case)
+        (said,) = bot.agent(Act.REPLY, case, "Which browser?").messages
+        visitor.say("Firefox")
+        assert seen[-1] == (visitor.id, said.seq)
+    bot.close()

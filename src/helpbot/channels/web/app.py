@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import time
@@ -53,7 +54,7 @@ from helpbot.channels.web.schema import (
 from helpbot.channels.web.sites import palette
 from helpbot.channels.web.stream import Live, Stream
 from helpbot.channels.web.strict import read_json
-from helpbot.errors import CallError, Code
+from helpbot.errors import CallError, Code, HelpbotError
 from helpbot.messages import Channel, Inbound, Outcome, Person, Steps
 
 if TYPE_CHECKING:
@@ -133,7 +134,9 @@ class Web:
         metrics: Metrics,
         search: Search | None,
         clock: Callable[[], datetime],
+        read: Callable[[str, int], None] | None = None,
     ) -> None:
+        self.read = read
         self.desk, self.world, self.settings, self.metrics, self.clock = desk, world, settings, metrics, clock
         limits = settings.limits
         self.pool = Pool(settings.threads, limits.waiting)
@@ -200,6 +203,9 @@ class Web:
         )
         began = time.perf_counter()
         receipt = self.desk.receive(inbound)
+        if self.read is not None and view.cases and not receipt.replayed and receipt.messages:
+            with contextlib.suppress(HelpbotError):  # a mark for agents: the turn is done without it
+                self.read(view.id, receipt.messages[0].seq - 1)
         if not receipt.replayed:
             self.metrics.turns.observe(time.perf_counter() - began)
             _count(self.metrics, receipt.messages)
@@ -363,6 +369,7 @@ def create_app(
     ready: Callable[[], str] | None = None,
     notes: Callable[[], Mapping[str, str]] = dict,
     gauges: Callable[[], Mapping[str, float]] | None = None,
+    read: Callable[[str, int], None] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """The whole web edge as one ASGI app.
@@ -370,10 +377,10 @@ def create_app(
     `slack` answers everything under /slack/ and checks its own signatures. `search` finds articles (by words alone
     where it is not given). `ready` says in words why this node cannot serve now; empty: it can. `notes` is what
     /readyz adds about how well it can, such as that words alone are compared. `gauges` are
-    further numbers for /metrics.
+    further numbers for /metrics. `read` is told up to which message a user has surely read: who answers has.
     """
     metrics = Metrics(gauges)
-    web = Web(desk, world, settings, metrics, search, clock)
+    web = Web(desk, world, settings, metrics, search, clock, read)
     live = Live(desk, notices, settings, web.pool, metrics)
 
     @asynccontextmanager

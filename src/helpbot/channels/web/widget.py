@@ -88,7 +88,8 @@ def app_page(
     own = public_url.rstrip("/")
     config: dict[str, Any] = {
         "site": site.key, "lang": language, "dir": direction, "theme": site.theme, "name": site.name,
-        "colours": asdict(palette(site.colour)), "allowed": [own, *site.allowed], "attachments": attachments, "mail": mail,
+        "colours": asdict(palette(site.colour)), "allowed": [own, *site.allowed], "attachments": attachments,
+        "mail": mail,
         "greeting": reply_out(greeting), "texts": texts.get(language) or texts.get("en") or {},
     }  # fmt: skip
     packed = escape(json.dumps(config, ensure_ascii=False, separators=(",", ":")), quote=True)
