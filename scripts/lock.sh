@@ -6,7 +6,7 @@ UV=$(command -v uv || echo .tools/bin/uv)
 "$UV" lock --quiet
 "$UV" export --quiet --frozen --no-emit-project --no-annotate --no-header --no-hashes --extra postgres --all-groups \
     --output-file requirements.txt >/dev/null
-"$UV" export --quiet --frozen --no-emit-project --no-annotate --no-header --no-dev --extra postgres \
+"$UV" export --quiet --frozen --no-emit-project --no-annotate --no-header --no-dev --extra postgres --extra pictures \
     --output-file deploy/requirements.txt >/dev/null
 if grep -n '://' requirements.txt deploy/requirements.txt; then
     echo "an address got into the requirements: remove it" >&2

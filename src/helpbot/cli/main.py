@@ -5,6 +5,7 @@ Exit 0 done, 1 it found faults, 2 it was called or configured wrongly; never a t
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -57,6 +58,8 @@ def _asked(arguments: list[str]) -> bool:
     wanted = read(arguments)
     if wanted is None:
         return False
+    if not wanted.source:
+        gc.disable()  # one answer and the process ends: looking for garbage would take a tenth of its time
     ask(wanted)
     return True
 
