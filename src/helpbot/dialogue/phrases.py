@@ -30,6 +30,7 @@ __all__ = [
     "is_will_try",
     "is_yes",
     "looks_like_question",
+    "tells_state",
     "words",
 ]  # fmt: skip
 
@@ -256,6 +257,7 @@ _NEWS = _any(
 )
 _RECALL = _any(
     r"\bwhat(?:'s| is| was| did| have|'ve)\b.{0,20}\b(?:i|we|my|the|in)\b.{0,30}\b(?:give|gave|given|tell|told|say|said|enter|entered|type|typed|write|wrote|put|case|product|error(?: message)?)\b.{0,20}\b(?:product|error|message|case|name|hb-?\d+|there|in it|you)\b",
+    r"^(?:what|which) (?:product|error|message|error message|name)(?: name| message)? (?:did|have|had) (?:i|we) (?:given?|entere?d?|told|tell|typed?|write|written|put|say|said)",
     r"\b(?:show|repeat|read|tell)(?: me)?(?: back| again)? (?:my|the|our) (?:case|request|details)\b",
     r"\bwhat (?:does|is in|stands in) (?:my|the|our) case\b",
 )
@@ -313,6 +315,16 @@ def is_yes(folded: str) -> bool:
 def is_addition(folded: str) -> bool:
     """Said about what was spoken of last: "it happens only in Firefox", "I forgot to say …"."""
     return bool(_ADDITION.match(folded))
+
+
+_STATE: Final = re.compile(
+    r"\b(?:work|sync|solv|fix|gone|sort|resol|through|clear|run|back|clos|found|disappear|vanish|success|green|funkt|klapp|geht|gel[oö]st|march|r[eé]gl|werkt|gelukt|opgelost|resuel|soluc)\w*"
+)
+
+
+def tells_state(folded: str) -> bool:
+    """Whether it says how things stand, rather than only that they please."""
+    return bool(_STATE.search(folded))
 
 
 def is_go_ahead(folded: str) -> bool:

@@ -83,7 +83,7 @@ _MEANING: Final = re.compile(
     r"^(?:and |but |so |ok |sorry )*what (?:do you mean|does it mean|is meant|do they mean) (?:by|with) (?:the |a |an )?[\"']?(?P<term>[\w/ &-]{3,40}?)[\"']?$"
 )
 _ABOUT_IT: Final = re.compile(
-    r"^(?:and |but |so )?(?:when|how (?:long|often|many times)) (?:does|do|will|did|should) (?:it|that|this|they)\b.{0,20}$"
+    r"^(?:and |but |so )?(?:(?:when|how (?:long|often|many times)) )?(?:does|will|did) (?:it|that|this|they)\b.{0,20}$"
 )
 _ABOUT_FACET: Final = re.compile(
     r"^(?:and|what about|how about|same|but|for|with|on|no|not|sorry|actually|i mean|we|i|in|is it|does|oh|ah|hm|wait|also|or|it's|its|then|if|ok|okay|my mistake|correction|the same)\b|\?$|^[\w ]{1,20}$"
@@ -293,7 +293,7 @@ _EXPECTED: Final[Mapping[Phase, tuple[tuple[str, ...], float]]] = {
     Phase.WAITING: (("solved", "thanks", "person", "news", "cancel"), 0.2),
     Phase.ASKING: (("solved", "person", "cancel", "none", "why", "will_try"), 0.2),
 }
-_SURE_LEAD: Final = 0.35  # a value lost, or a case closed by mistake, is worse than one question more
+_NONE_LEAD: Final = 0.35  # a value lost is worse than one question more
 _ALIKE: Final = (frozenset({"solved", "thanks"}),)
 _SHORT: Final = 24  # words: longer messages tell a story, and are read for their question
 
@@ -307,8 +307,10 @@ def _heard(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, worl
     if heard is None:
         return None
     act, lead = heard.leading(expected, _ALIKE)
-    if act == "none" or (act == "solved" and now.phase is Phase.WAITING):
-        lead_wanted = _SURE_LEAD
+    if act == "none":
+        lead_wanted = _NONE_LEAD
+    if act == "solved" and now.phase is Phase.WAITING and not phrases.tells_state(folded):
+        act = "thanks"  # praise alone does not close a case
     if lead < lead_wanted or (lead < 2 * lead_wanted and _confident(diagnosis, world)):
         return None
     made: dict[str, Act] = {
