@@ -37,7 +37,7 @@ from helpbot.dialogue.acts import (
 from helpbot.dialogue.conversation import Conversation, Phase
 from helpbot.dialogue.details import Details
 from helpbot.dialogue.events import UserChose, UserSaid, UserSubmitted
-from helpbot.dialogue.policy import Answer, decide
+from helpbot.dialogue.policy import Answer, Unknown, decide
 from helpbot.dialogue.world import World
 from helpbot.knowledge.base import KnowledgeBase
 from helpbot.messages import Field
@@ -208,7 +208,7 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
         act = _small_talk(now, text, folded, plain, world)
         if act is not None:
             return act
-        act = _heard(now, text, folded, plain, world)
+        act = _heard(now, text, folded, plain, world) or _rather(now, text, folded, plain, world)
         if act is not None:
             return act
     if now.phase is Phase.CLARIFYING and not exact and phrases.words(folded) <= 8 and not _confident(diagnosis, world):
@@ -319,6 +319,25 @@ def _heard(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, worl
         "news": NewsWanted(), "will_try": WillTry(), "greeting": Greeted(),
     }  # fmt: skip
     return made[act]
+
+
+_RATHER: Final = 0.15  # how far yes and no must lie apart where the message says nothing else that is known
+
+
+def _rather(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
+    """A short statement after an answer that the articles know nothing about: rather a yes or a no than a question."""
+    unknown = all(isinstance(decide(problem, world.policy, world.knowledge), Unknown) for problem in diagnosis.problems)
+    told = diagnosis.error_text or any(problem.unknown_error for problem in diagnosis.problems)
+    if now.phase is not Phase.PROPOSING or not unknown or told or "?" in text or phrases.words(folded) > _SHORT:
+        return None
+    heard = world.hear(text) if not phrases.looks_like_question(text) else None
+    if heard is None:
+        return None
+    good = max(heard.scores["solved"], heard.scores["thanks"])
+    bad = heard.scores["not_solved"]
+    if max(good, bad) < 2 * _RATHER or abs(good - bad) < _RATHER:
+        return None
+    return SaidYes(text=text) if good > bad else SaidNo(text=text)
 
 
 def _confident(diagnosis: Diagnosis, world: World) -> bool:
