@@ -13,7 +13,7 @@ import pytest
 from helpbot.importing.files import import_into
 from helpbot.importing.html import flattened, html_to_markdown, read_html
 from helpbot.importing.markdown import read_markdown
-from helpbot.importing.page import article_id, escaped
+from helpbot.importing.page import Page, anchored, article_id, escaped, rendered
 from helpbot.importing.text import read_text
 
 HTML = """<!doctype html><html><head><title>VPN | Help</title>
@@ -249,3 +249,35 @@ def test_a_file_name_is_safe_anywhere(name: str, wanted: str) -> None:
 def test_plain_text_stays_plain() -> None:
     for text in ("# no heading", "- no item", "1. no step", "> no quote", "| no table", "```"):
         assert escaped(text) == "1\\. no step" if text.startswith("1") else escaped(text) == "\\" + text
+
+
+MORE: list[tuple[str, Callable[[int], str]]] = [
+    ("tags that never end", lambda n: "<Tabs\n" * n),
+    ("bare marks", lambda n: "<" * n + ">"),
+    ("words that go on", lambda n: "it is\n" * n),
+    ("rows with tabs", lambda n: "a\tb\n" * n),
+    ("modules", lambda n: "import {\n" * n),
+    ("glued rows", lambda n: "StatusMeaningAction\n" * n),
+    ("attributes", lambda n: "<p " + " ".join(f"a{number}=1" for number in range(n)) + ">x"),
+    ("headings alike", lambda n: "# same\n\n" * n),
+]
+
+
+@pytest.mark.parametrize("reader", [html_to_markdown, read_markdown, read_text], ids=["html", "markdown", "text"])
+@pytest.mark.parametrize(("shape", "make"), MORE, ids=[name for name, _ in MORE])
+def test_an_article_is_written_in_time_that_grows_with_its_source(
+    reader: Callable[..., object], shape: str, make: Callable[[int], str]
+) -> None:
+    def work(text: str) -> object:
+        return anchored(html_to_markdown(text)) if reader is html_to_markdown else rendered(_page(reader, text))
+
+    ratio = doubling(work, make, 2_000)
+    if ratio > 2.5:
+        ratio = min(doubling(work, make, 4_000) for _ in range(3))
+    assert ratio <= 2.5
+
+
+def _page(reader: Callable[..., object], text: str) -> Page:
+    page = reader(text, source="x", name="x")
+    assert isinstance(page, Page)
+    return page

@@ -46,7 +46,9 @@ Long ago there were keys.
 Do it in this order.
 
 1. Open **Admin > Badges**.
+
    Wait for the list.
+
 2. Link the badge.
     - On the left
 3. Try the door.

@@ -26,7 +26,7 @@ _OPEN_TAG: Final = re.compile(r"</?[A-Za-z][\w.-]*(?=[\s/]|$)[^<>`]*$")
 _BLOCK: Final = re.compile(r"^\s*<(table|ul|ol|dl)\b", re.IGNORECASE)
 # Components of documentation sites that say something by being there.
 _COMPONENT: Final = re.compile(r"^\s*<(/?)([A-Za-z][\w.]*)((?:\s[^<>]*|\s*/)?)>(.*)$")
-_TITLE: Final = re.compile(r"\b(?:title|label|header|heading|question)=\{?([\"'`])(.{1,200}?)\1")
+_TITLE: Final = re.compile(r"\b(?:title|label|header|heading|question|text)=\{?([\"'`])(.{1,200}?)\1")
 _CALLOUTS: Final = frozenset(
     {"note", "tip", "warning", "info", "callout", "caution", "danger", "check", "important", "aside"}
 )
@@ -291,15 +291,20 @@ def _without_tags(text: str) -> str:
     out: list[str] = []
     place = 0
     while (start := text.find("<", place)) >= 0:
+        out.append(text[place:start])
+        place = start
+        if not _TAG_START.match(text, start):
+            out.append("<")
+            place += 1
+            continue
         end = text.find(">", start)
         if end < 0:
             break
-        out.append(text[place:start])
         inner = text[start + 1 : end]
         if inner.startswith(("http://", "https://", "mailto:")) and " " not in inner:
             out.append(inner)
-        elif not _TAG_START.match(text, start):
-            out.append(text[start : end + 1])
+        elif inner[:1].isupper() and inner.endswith("/") and (titled := _TITLE.search(inner[:2_000])):
+            out.append(titled[2])  # <Xref title="the guide" value="guide" /> within a sentence
         place = end + 1
     out.append(text[place:])
     return "".join(out)

@@ -21,10 +21,15 @@ _QUOTE = re.compile(r"^\s*(?:>\s?)+")
 
 
 def chunks_of(articles: Iterable[Article]) -> tuple[Chunk, ...]:
-    """All chunks in article order, numbered from 0. A section without text of its own gives its heading."""
+    """All chunks in article order, numbered from 0.
+
+    A section without text of its own gives its heading, if others stand below it.
+    """
     found: list[Chunk] = []
     for article in articles:
-        for section in article.sections:
+        for section, below in zip(article.sections, [*article.sections[1:], None], strict=True):
+            if not section.body.strip() and (below is None or below.level <= section.level):
+                continue  # a heading with nothing under it answers nothing
             for kind, text in passages(section):
                 found.append(
                     Chunk(

@@ -41,6 +41,7 @@ _LABEL: Final = re.compile(
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _ENDS: Final = (".", ":", "!", "?", ";", ",")
 _LONGEST_CAUSE: Final = 400  # characters: an answer is short, never an article poured out
+_LONGEST_ITEM: Final = 700  # characters of an item with the paragraphs that belong to it
 _MOST: Final = 12  # steps or points
 
 
@@ -148,9 +149,8 @@ class _Part:
                 self._table(text)
             elif not text:
                 self._flush()
-                self.items = self.items if line.startswith(" ") else None
             elif self.items is not None and line.startswith((" ", "\t")):
-                if self.items:
+                if self.items and len(self.items[-1][2]) + len(text) <= _LONGEST_ITEM:
                     anchor, go, told = self.items[-1]
                     self.items[-1] = (anchor, go, f"{told} {plain(text)}")
             else:
