@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from helpbot.dialogue import details
-from helpbot.dialogue.details import Details, change_of, email_in, in_sentence, labelled, named, product_in
+from helpbot.dialogue.details import (
+    Details,
+    change_of,
+    email_in,
+    in_lines,
+    in_sentence,
+    labelled,
+    meant,
+    named,
+    product_in,
+    restated,
+)
 
 LABELLED = [
     ("Product name: APC Smart-UPS 1500\nError message: PO was refused, code 0x8F", "APC Smart-UPS 1500", "PO was refused, code 0x8F"),
@@ -20,6 +33,9 @@ LABELLED = [
     ("**Product:** Bold\n**Error:** `code`", "Bold", "`code`"),
     ("Produkt: Drucker\nFehlermeldung: Gerät fehlt", "Drucker", "Gerät fehlt"),
     ("product: Sophos XGS 107", "Sophos XGS 107", None),
+    ("QNAP TS-464, error: Volume not mounted", "QNAP TS-464", "Volume not mounted"),
+    ('level=error product="QNAP TS-464" error="Volume not mounted"', "QNAP TS-464", "Volume not mounted"),
+    ('{"item": {"name": "QNAP TS-464"}, "error": {"message": "Full"}}', "QNAP TS-464", "Full"),
 ]  # fmt: skip
 
 
@@ -69,10 +85,42 @@ def test_a_product_is_heard_in_running_text(text: str, product: str) -> None:
         ("wrong product, it's the Y2", Details(product="Y2")),
         ("change the mapping of the product", Details()),
         ("the order has changed", Details()),
+        ("the error has changed, it now says Bus 0x12", Details(error="Bus 0x12")),
+        ("I pasted the wrong error. The right one is: Fault 4", Details(error="Fault 4")),
     ],
 )
 def test_a_correction_is_heard(text: str, wanted: Details) -> None:
     assert change_of(text) == wanted
+
+
+def test_an_error_message_is_not_taken_for_a_form() -> None:
+    for error in ("HTTP 500, error: bad request", "Job 7\nError: x\n at y", '{"error": {"message": "x"}, "item": {"id": "A1"}}'):
+        assert not labelled(error, lone_error_label=False, whole_error=True)
+
+
+@pytest.mark.parametrize("text", ["sorry, I meant the X1", "not the Y2, it's the X1", "actually it's the X1", "I made a typo, it's X1"])
+def test_what_was_meant_is_heard(text: str) -> None:
+    assert meant(text) == "X1"
+
+
+def test_two_lines_are_a_product_and_its_error() -> None:
+    assert in_lines("1) QNAP TS-464\n2) Full (12)") == ("QNAP TS-464", "Full (12)")
+    assert in_lines("it is full\nand slow") == ("", "")
+
+
+@pytest.mark.parametrize("piece", ["a, ", "the X1 ", "product is ", 'says "', "error: ", "for the X1 i get ", "sorry, ", "not a, "])
+def test_twice_the_text_takes_at_most_two_and_a_half_times_as_long(piece: str) -> None:
+    def taken(text: str) -> float:
+        best = 1.0
+        for _ in range(3):
+            start = time.process_time()
+            for reader in (labelled, in_sentence, change_of, meant, restated, in_lines, named):
+                reader(text)
+            best = min(best, time.process_time() - start)
+        return best
+
+    once, twice = piece * (20_000 // len(piece)), piece * (40_000 // len(piece))
+    assert min(taken(twice) / max(taken(once), 0.002) for _ in range(3)) <= 2.5
 
 
 def test_names_and_addresses() -> None:

@@ -36,6 +36,12 @@ SAID: list[tuple[Callable[[str], bool], str, bool]] = [
     *((phrases.is_why, text, True) for text in ("why do you need this?", "why?", "what do you need that for", "is that really necessary?")),
     *((phrases.is_news, text, True) for text in ("any news?", "any update on my case", "did someone look at it?", "still waiting")),
     *((phrases.is_greeting, text, True) for text in ("hi", "Hello there", "good morning", "help")),
+    *((phrases.is_go_ahead, text, True) for text in ("go ahead", "ok, do that", "of course", "sure, thanks")),
+    *((phrases.is_go_ahead, text, False) for text in ("ok thanks", "no", "go to the page")),
+    *((phrases.is_recall, text, True) for text in ("what did I give as the product?", "what error did I enter?")),
+    *((phrases.is_addition, text, True) for text in ("it happens only in Firefox", "one more thing: it started on Monday")),
+    *((phrases.is_addition, text, False) for text in ("new problem: it broke", "how do I re-index?")),
+    *((phrases.is_will_try, text, False) for text in ("I see the charge now",)),
     *((phrases.is_will_try, text, True) for text in ("ok I'll try that", "one moment", "let me check")),
 ]  # fmt: skip
 
@@ -45,7 +51,7 @@ def test_it_is_read_as_meant(reads: Callable[[str], bool], text: str, wanted: bo
     assert reads(fold(text)) is wanted
 
 
-READERS = [reader for reader in dict.fromkeys(case[0] for case in SAID)]
+READERS = list(dict.fromkeys(case[0] for case in SAID))
 
 
 @given(st.text(max_size=200))

@@ -162,7 +162,7 @@ _NO = _any(
     r"\b(?:doesn't|does not|don't|do not) (?:apply|exist|match|fit)\b.*", r"\bmisses the point\b", r"\bnot what i (?:asked|meant|need)", r"\bdon'?t understand\b", r"\bmakes no sense\b",
 )  # fmt: skip
 _WILL_TRY = _any(
-    r"^(?:ok(?:ay)?|alright|right|good|great|thanks|thank you|hm+|sure|fine)?[ ,.!]*(?:i|we|let me|let us|lemme|will|gonna|going to|i'll|ill|we'll|i'm going to)(?: will| am| can| have to| need to)?(?: just| quickly| first| now)? ?(?:try|check|test|look|ask|see|do that|have a look|give it a (?:try|go|shot))\b",
+    r"^(?:ok(?:ay)?|alright|right|good|great|thanks|thank you|hm+|sure|fine)?[ ,.!]*(?:i|we|let me|let us|lemme|will|gonna|going to|i'll|ill|we'll|i'm going to)(?: will| am| can| have to| need to)?(?: just| quickly| first| now)? ?(?:try|check|test|look|ask|(?<!\bi )(?<!\bwe )see|do that|have a look|give it a (?:try|go|shot))\b",
     r"^(?:one|just a|give me a|a|wait a|hold on a|hang on a)? ?(?:moment|minute|sec|second|min)(?: please)?$",
     r"^(?:ok(?:ay)?|alright|fine|sure|good)?[ ,.!]*(?:i'?ll wait|i will wait|i'?m waiting|waiting)\b.{0,20}$",
     r"^(?:hold on|hang on|wait|brb|one sec|trying(?: it)?(?: now)?|checking(?: now)?|will do|on it|doing it now)\b.{0,30}$",
