@@ -41,11 +41,12 @@ def test_import_then_draft_then_check(tmp_path: Path) -> None:
 def test_wrong_calls_end_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
     run("import", GOLDEN / "spaced.txt", "--to", tmp_path / "k")
-    for words, wanted in [
+    calls: list[tuple[tuple[str | Path, ...], int]] = [
         (("import", tmp_path / "gone", "--to", tmp_path / "k"), 2),
         (("import", tmp_path / "a.png", "--to", tmp_path / "k"), 1),
         (("draft", "gone", "--knowledge", tmp_path / "k"), 2),
         (("draft", "spaced", "--knowledge", tmp_path / "k", "--to", tmp_path / "a.png"), 2),
-    ]:
+    ]
+    for words, wanted in calls:
         code, _, err = run(*words)
         assert (code, err.count("\n")) == (wanted, 1), err
