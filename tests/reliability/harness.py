@@ -26,7 +26,7 @@ class Node:
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
         if failpoint:
             environment["HELPBOT_FAILPOINT"] = failpoint
-        self._out = Path(f"/tmp/helpbot-node-{os.getpid()}-{random.getrandbits(40)}").open("w+b")
+        self._out = Path(f"/tmp/helpbot-node-{os.getpid()}-{random.getrandbits(40)}").open("w+b")  # noqa: SIM115 - closed when it was read
         self.process = subprocess.Popen(
             [sys.executable, str(WORKER), mode, url, json.dumps(options)],
             stdout=self._out,
@@ -41,6 +41,10 @@ class Node:
                 return
             time.sleep(0.01)
         raise TimeoutError("the node did not start")
+
+    def lines(self) -> list[bytes]:
+        """What it has printed so far."""
+        return Path(self._out.name).read_bytes().splitlines()
 
     def kill(self) -> list[list[str]]:
         self.process.send_signal(signal.SIGKILL)

@@ -83,9 +83,15 @@ def in_order(sent: list[Any]) -> bool:
 @pytest.mark.parametrize("count", [60, pytest.param(1000, marks=full)])
 def test_r6_a_receiver_that_fails_half_the_time_gets_everything(store: SqlStore, count: int) -> None:
     chance, clock = random.Random(6), Clock(datetime.now(UTC))
-    stub = WebStub(
-        lambda request: chance.choice([(500, {}, b""), "reset", "half", *[(200, {}, b"")] * 3])  # type: ignore[arg-type,return-value]
-    )
+    taken: Counter[str] = Counter()
+
+    def answer(request: Any) -> Any:
+        chosen = chance.choice([(500, {}, b""), "reset", "half", *[(200, {}, b"")] * 3])
+        if chosen == (200, {}, b""):
+            taken[request.headers["webhook-id"]] += 1
+        return chosen
+
+    stub = WebStub(answer)
     settings = hooks(stub.url)
     ids = write(store, clock, count)
     sender = WebhookSender(OutsideClient(networks=["127.0.0.1/32"], total=5), SECRET, clock=clock)
@@ -97,7 +103,7 @@ def test_r6_a_receiver_that_fails_half_the_time_gets_everything(store: SqlStore,
         clock.pass_(seconds=20)
     stub.close()
     assert {d.state for d in store.deliveries(limit=count)} == {DeliveryState.DELIVERED}
-    assert {request.headers["webhook-id"] for request in stub.requests} == set(ids)
+    assert taken == Counter(ids)  # each was accepted, and once
     stamps: dict[str, set[str]] = {}
     for request in stub.requests:
         moment = int(request.headers["webhook-timestamp"])

@@ -101,7 +101,7 @@ FLOWS = ["ask", "escalate", "agent", "form", "erase"]
 def test_r3_each_database_call_may_fail(faulty: SqlStore, flow: str, persistent: bool) -> None:
     desk = make_desk(faulty, SETTINGS)
     for nth in range(1, 60):
-        talk = Talk(desk, Clock()).start()
+        talk, number = Talk(desk, Clock()).start(), ""
         if flow == "agent":
             talk.say("escalate P | E")
             number = desk.cases(conversation=talk.conversation)[0].number
@@ -110,7 +110,7 @@ def test_r3_each_database_call_may_fail(faulty: SqlStore, flow: str, persistent:
             "ask": lambda t=talk, k=key: t.say("hello", key=k),
             "escalate": lambda t=talk, k=key: t.say("escalate P | E", key=k),
             "form": lambda t=talk, k=key: t.say(form={"product_name": "P", "error_message": "E"}, key=k),
-            "agent": lambda t=talk, k=key: t.command(Act.REPLY, number, text="x", key=k),
+            "agent": lambda t=talk, k=key, of=number: t.command(Act.REPLY, of, text="x", key=k),
             "erase": lambda t=talk: erase(faulty, [t.conversation], t.clock.now),
         }
         FAULTS.arm(nth, persistent=persistent)
