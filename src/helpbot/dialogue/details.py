@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from helpbot.dialogue import later
 from helpbot.dialogue.phrases import fold, words
 
 __all__ = [
@@ -40,15 +41,15 @@ class Details:
 
 _PRODUCT: Final = r"(?:affected |the |my |our )*(?:products?(?:[ _-]?names?)?|items?|device|produkt|produit|producto)(?: name)?(?: affected| concerned)?"
 _ERROR: Final = r"(?:the |full |exact |complete |my |our )*(?:error(?:[ _-]?(?:messages?|text|msg|string))?|(?:err|error)?msg|message|fehler(?:meldung)?|foutmelding|(?:message d')?erreur|mensaje de error)(?: shown| text)?"
-_LABEL: Final = re.compile(
+_LABEL: Final = later.pattern(
     rf"^[ \t>*_#-]*[`*_\"']*(?:(?P<product>{_PRODUCT})|(?P<error>{_ERROR}))[`*_\"']*[ \t]*(?::|=|=>|->)[`*_]*[ \t]?",
     re.IGNORECASE | re.MULTILINE,
 )
-_INLINE: Final = re.compile(
+_INLINE: Final = later.pattern(
     rf"(?:^|[\s,;|/(]|\band\b)(?:(?P<product>{_PRODUCT})|(?P<error>{_ERROR}))[`*_\"']*[ \t]*(?::|=>|=|->)[ \t]?",
     re.IGNORECASE,
 )
-_FENCE: Final = re.compile(r"^\s*(?:```|~~~)[\w+-]*[ \t]*\n?|\n?[ \t]*(?:```|~~~)[ \t]*$")
+_FENCE: Final = later.pattern(r"^\s*(?:```|~~~)[\w+-]*[ \t]*\n?|\n?[ \t]*(?:```|~~~)[ \t]*$")
 # The keys of a JSON object, joined by blanks with those they stand under; the first of these that one holds wins.
 _JSON_PRODUCT: Final = ("product name", "product", "item name", "item", "device", "sku", "produkt")
 _JSON_ERROR: Final = (
@@ -63,48 +64,48 @@ _JSON_ERROR: Final = (
     "detail",
 )
 # Two values without labels: the product in a line of its own, or in front of the error's label.
-_BULLET: Final = re.compile(r"^[ \t]*(?:[-*•]|\d[.)]|\(?[ab]\))[ \t]+")
+_BULLET: Final = later.pattern(r"^[ \t]*(?:[-*•]|\d[.)]|\(?[ab]\))[ \t]+")
 # Without any mark: product X1, error It broke.
-_UNMARKED: Final = re.compile(
+_UNMARKED: Final = later.pattern(
     r"^(?:(?:the )?product(?: name)?(?: is)? (?P<product>[^\n,;]{2,120})[,;](?: and)?\s+(?:the )?error(?: message)?(?: is)? (?P<error>.+)"
     r"|(?:the )?error(?: message)?(?: is)? (?P<error2>[^\n]+?)[,;](?: and)?\s+(?:the )?product(?: name)?(?: is)? (?P<product2>[^\n,;]{2,120}))$",
     re.IGNORECASE | re.DOTALL,
 )
-_QUOTED: Final = re.compile(
+_QUOTED: Final = later.pattern(
     r"\"([^\"\n]{3,2000})\"|“([^”\n]{3,2000})”|«([^»\n]{3,2000})»|(?<!\w)'([^'\n]{3,2000})'(?!\w)|‘([^’\n]{3,2000})’|`([^`\n]{3,2000})`"
 )
 # Who shows what: the NAME says: X; for the NAME I get: X.
-_SHOWN_BY: Final = re.compile(
+_SHOWN_BY: Final = later.pattern(
     r"(?:^|[\s,;:.(])(?:(?:the|our|my|a|an) )?(?P<name>[^\n,;:\"“«]{2,120}?) (?:says|shows|shows me|gives|gives me|reports|displays|throws|returns|fails with|stops with|fails saying|->|=>|–|-)(?: the)?(?: error)?(?: message)?[ \t]*(?P<mark>:|(?=[\"“«'‘`]))[ \t]*"
 )
-_GOT_WITH: Final = re.compile(
+_GOT_WITH: Final = later.pattern(
     r"^(?:hi,? |hello,? |so,? )?(?:for|with|on|in) (?:the |our |my |a )?(?P<name>[^\n,;:\"“«]{2,120}?),? (?:i|we) (?:get|see|have|receive|got)(?: the| an| this)?(?: following)?(?: error)?(?: message)?[ \t]*:[ \t]*",
     re.IGNORECASE,
 )
 
 # As in: it's the Lenovo T14 and the error is … / the error says … and the product is …
-_SENTENCE_ERROR: Final = re.compile(
+_SENTENCE_ERROR: Final = later.pattern(
     r"(?:^|[\s,.;(-])(?:and |with |gives? |shows? |i (?:get|see|got) |we (?:get|see|got) )?(?:the |an? |this |following |full |exact |same |my |our )*(?:error(?: message| text| code)?|message)"
     r"(?: (?:that )?(?:i|we) (?:get|see|got|have))?(?: (?:is|was|says|said|reads|shows|states|being|goes))?(?: (?:this|as follows))?[ \t]*(?P<mark>[:=\"“'‘`]|(?<=is )|(?<=says )|(?<=reads )|(?<=was )|(?<=said ))[ \t]*",
     re.IGNORECASE,
 )
-_SENTENCE_PRODUCT: Final = re.compile(
+_SENTENCE_PRODUCT: Final = later.pattern(
     r"(?:^|[\s,.;(])(?:(?:the )?(?:affected )?(?:product|thing|item|device)(?: name)?(?: (?:is|was)(?: (?:called|named))?|'s)|(?:it(?:'s|’s| is)|this is|that(?:'s| is|’s))(?: about| for| with| on)?(?= (?:the|our|my|a|an) )|"
     r"(?:it |this |that )?(?:happens?|occurs?|fails?|appears?|concerns?|affects?|comes up|goes wrong|is|was|get (?:it|this|that)|see (?:it|this|that))(?: only| just| always| mainly)? (?:with|for|on|when (?:i|we) (?:quote|order|sync|add|use))|"
     r"(?:issues?|problems?|trouble|errors?)(?: is| are| occurs?| happens?)?(?: only| just)? (?:with|for|on|concerning)|when (?:i|we)(?: try to)? (?:quote|order|sync|add|use))"
     r" (?:(?:the |our |my |a |an |product |item |all |called |named )*)(?P<value>[^\n]+)",
     re.IGNORECASE,
 )
-_NAMED: Final = re.compile(
+_NAMED: Final = later.pattern(
     r"^(?:(?:it|the product|product(?: name)?|this|that)(?:'s|’s| is)? (?:(?:the |a )?(?:product|item|device) )?(?:called|named)|(?:the )?(?:affected )?product(?: name)? (?:is|was)|(?:it|this|that)(?:'s|’s| is)) (?:(?:the|our|my|a|an) )?(?P<value>[^\n]+)$",
     re.IGNORECASE,
 )
-_END_OF_NAME: Final = re.compile(
+_END_OF_NAME: Final = later.pattern(
     r"(?:[,;.!?](?:\s|$)| (?:and|but|when|while|because|since|after|before|with (?:the |an? )?(?:error|message)|which|that|where|if|as soon|every|again|whenever|is|was|fails?|does|gives?|shows?|can't|cannot|won't|today|yesterday|now|please|thanks|by the way|btw|only|too|as well|i (?:think|guess|believe)|not sure|in (?:the |our |my |a )?(?:quote|order|sync|cart|procurement)|to (?:autotask|connectwise|halopsa|halo)|into|from) | (?:please|thanks|today|now|only|too|btw|as well|by the way|i (?:think|guess|believe))$)",
     re.IGNORECASE,
 )
-_PROPER: Final = re.compile(r"[A-Z0-9][A-Za-z]*[A-Z0-9]|[A-Za-z]+[-]?\d|\d+[A-Za-z]|^[A-Z][a-z]+(?: [A-Z0-9][\w.-]*)+")
-_CHANGE: Final = re.compile(
+_PROPER: Final = later.pattern(r"[A-Z0-9][A-Za-z]*[A-Z0-9]|[A-Za-z]+[-]?\d|\d+[A-Za-z]|^[A-Z][a-z]+(?: [A-Z0-9][\w.-]*)+")
+_CHANGE: Final = later.pattern(
     r"^(?:please,? |pls |can you |could you |would you |sorry,? |no,? |wait,? |oops,? |oh,? |ah,? |actually,? |correction[:,]? |i (?:want|need|would like) to |i'd like to |let me |hm+,? )*"
     r"(?:(?:change|correct|set|update|make|replace|edit|fix|rename|switch)(?: the| my| our)? (?P<what>product(?: name)?|error(?: message| text)?|message)(?: name)?(?: of (?:the|my) case)?(?: to(?: be)?| into| as| with|:|=| is| should be)+\s*[:=]?\s*"
     r"|(?:the |my )?(?:correct |right |real |actual )?(?P<what2>product(?: name)?|error(?: message| text)?)(?: name)? (?:(?:is|was)(?: actually| really| in fact| now| not .{1,80}?(?:,|;|but))|should (?:be|read|say)|must be|has (?:now )?changed(?: to)?(?:,? it (?:now )?(?:says|reads|is))?|now (?:is|says|reads|shows)|(?:says|reads|shows) now)\s*(?:it(?:'s| is) |is |now )?:?\s*"
@@ -113,21 +114,21 @@ _CHANGE: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 # A correction that does not say of which field: sorry, I meant the X; not the A, it's the B.
-_MEANT: Final = re.compile(
+_MEANT: Final = later.pattern(
     r"^(?:(?:change|correct|make|set|switch) (?:it|that) to +|(?:it(?:'s|’s| is| was) )?not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?|(?:can|could|may) i (?:change|correct) (?:the product|it|that)\? +|(?:the )?product (?:was|is) wrong[,;.:]? +|(?:sorry|no|oops|wait|oh|ah|hm+|correction|actually|my mistake|my bad)[,.!:]? +|i (?:made a typo|mistyped|misspelt it|misspelled it|got that wrong)[,;.:]? +|that was (?:wrong|a typo)[,;.:]? +|not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?){1,3}"
     r"(?:i meant(?: to say)? |i mean |it(?:'s|’s| is| was| should be| must be)(?: actually)? |that(?:'s| is| should be) |make (?:it|that) |should be )?(?:the |our |my )?(?P<value>[^\n]{1,120})$",
     re.IGNORECASE,
 )
 # Told once more: sorry, the error is X; I got the error wrong, it's X.
-_RESTATED: Final = re.compile(
+_RESTATED: Final = later.pattern(
     r"^(?:(?:sorry|no|oops|wait|oh|ah|hm+|correction|actually|my mistake|my bad)[,.!:]? +){1,3}(?:the |my )?(?P<what>product(?: name)?|error(?: message| text)?) (?:is|was|says|reads):? +(?P<value>.+)$"
     r"|^(?:sorry[,.!]? +)?i got the (?P<what2>product(?: name)?|error(?: message| text)?) wrong[,;.:]? +(?:it(?:'s|’s| is| was| should be)|the right one is):? +(?P<value2>.+)$",
     re.IGNORECASE | re.DOTALL,
 )
-_EMAIL: Final = re.compile(
+_EMAIL: Final = later.pattern(
     r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(?![\w-])"
 )
-_SAID: Final = re.compile(
+_SAID: Final = later.pattern(
     r"\b(?:i|we|you|it|is|are|was|get|got|see|says|shows|please|thanks|with|but|when|not|no)\b", re.IGNORECASE
 )
 _LONGEST_SENTENCE: Final = 5_000  # characters: what is longer is a paste, not a sentence
@@ -177,8 +178,8 @@ def labelled(text: str, *, lone_error_label: bool = True, whole_error: bool = Fa
             len(inner),
         )
         value = inner[match.end() : end]
-        inline_end = match.re is _INLINE and end < len(inner)
-        first[kind] = _trimmed(value, inline=inline_end, logged="=" in match[0] and match.re is _INLINE)
+        inline_end = match.re.pattern == _INLINE.pattern and end < len(inner)
+        first[kind] = _trimmed(value, inline=inline_end, logged="=" in match[0] and match.re.pattern == _INLINE.pattern)
     return Details(product=first.get("product") or before or None, error=first.get("error") or None)
 
 

@@ -13,6 +13,8 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
+from helpbot.dialogue import later
+
 __all__ = [
     "fold", "has_other_words",
     "is_addition",
@@ -34,7 +36,7 @@ __all__ = [
     "words",
 ]  # fmt: skip
 
-_INVISIBLE: Final = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\u00ad]")
+_INVISIBLE: Final = later.pattern("[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\u00ad]")
 _QUOTES: Final = str.maketrans(
     {"’": "'", "‘": "'", "`": "'", "´": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\xa0": " "}
 )
@@ -52,11 +54,11 @@ def words(text: str) -> int:
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+    return later.pattern("|".join(f"(?:{pattern})" for pattern in patterns))
 
 
 def _whole(*patterns: str) -> re.Pattern[str]:
-    return re.compile("^(?:" + "|".join(f"(?:{pattern})" for pattern in patterns) + ")$")
+    return later.pattern("^(?:" + "|".join(f"(?:{pattern})" for pattern in patterns) + ")$")
 
 
 _FILLER = r"(?:(?:as i said|like i said|i said|i told you|as i told you|as i wrote|again|wait|actually|really|honestly|ok|okay|oh|well|hm+|ah|so|hey|hi|hello|sorry|please|pls|no|yes|and|but|then|um+|uh)[ ,.!:-]+){0,3}"
@@ -261,7 +263,7 @@ _RECALL = _any(
     r"\b(?:show|repeat|read|tell)(?: me)?(?: back| again)? (?:my|the|our) (?:case|request|details)\b",
     r"\bwhat (?:does|is in|stands in) (?:my|the|our) case\b",
 )
-_ADDITION = re.compile(
+_ADDITION = later.pattern(
     r"^(?:and |also |but |so |ok |btw,? |by the way,? |sorry,? )*(?:(?:it|this|that|they|he|she)\b(?!'?s? (?:a |an )?(?:new|another|different|other))|(?:the )?same\b|fyi\b|for (?:your|the) info\w*|more info\w*|additional\w*|some more\b|i (?:forgot|should|also|just|can|still)\b|i'd like to add|to add\b|one more (?:thing|detail|point)[:,]? (?:it|this|the same|they|only|we)\b|maybe\b|perhaps\b|note\b|(?:we|i)(?:'re| are|'m| am) (?:on|using|running|with)\b|we use\b|still\b|in addition|besides,? it|hope this helps|happens\b|only\b)"
 )
 _GREETING = _whole(
@@ -273,7 +275,7 @@ _GREETING = _whole(
     r"i have a (?:quick )?(?:question|problem|issue)",
     r"test(?:ing)?(?: test)?",
 )
-_QUESTION = re.compile(
+_QUESTION = later.pattern(
     r"^(?:(?:and|but|so|ok|okay|also|by the way|btw|wait|sorry|hm+|one question|question|quick question|another question|one more(?: thing| question)?)[ ,:.-]+){0,2}"
     r"(?:what|where|why|how|when|which|who|whose|can|could|does|do|did|is|are|was|were|will|would|should|may|must|has|have|shall)\b"
 )
@@ -294,7 +296,7 @@ def is_solved(folded: str) -> bool:
     return bool(_SOLVED.match(folded)) or _together(folded, _SOLVED, (_THANKS, _YES, _CANCEL))
 
 
-_PAUSE: Final = re.compile(r"[,.!;]+ +| - ")
+_PAUSE: Final = later.pattern(r"[,.!;]+ +| - ")
 
 
 def _together(folded: str, needed: re.Pattern[str], also: tuple[re.Pattern[str], ...]) -> bool:
@@ -317,7 +319,7 @@ def is_addition(folded: str) -> bool:
     return bool(_ADDITION.match(folded))
 
 
-_STATE: Final = re.compile(
+_STATE: Final = later.pattern(
     r"\b(?:work|sync|solv|fix|gone|sort|resol|through|clear|run|back|clos|found|disappear|vanish|success|green|funkt|klapp|geht|gel[oö]st|march|r[eé]gl|werkt|gelukt|opgelost|resuel|soluc)\w*"
 )
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from helpbot.dialogue import details, phrases
+from helpbot.dialogue import details, later, phrases
 from helpbot.dialogue.acts import (
     Act,
     AddressGiven,
@@ -51,45 +51,45 @@ _ORDINALS: Final = (
 )  # fmt: skip
 _ORDINAL: Final = tuple(
     (
-        re.compile(
+        later.pattern(
             rf"^(?:i (?:mean|meant|want|choose|pick|think)|it's|its|number|no\.?|nr\.?|option|choice|the|answer)?\s*(?:the )?(?:number |option )?\(?(?:{words})[).:]*(?: one| option| choice| of (?:them|these|those)| please)*$"
         ),
         number,
     )
     for words, number in _ORDINALS
 )
-_LAST: Final = re.compile(r"^(?:the )?(?:last|latter)(?: one| option)?$")
-_NEITHER: Final = re.compile(
+_LAST: Final = later.pattern(r"^(?:the )?(?:last|latter)(?: one| option)?$")
+_NEITHER: Final = later.pattern(
     r"^(?:(?:no|nope|sorry|hm+)[,.!]* )?(?:none|neither|no|nope|not|nothing|something else|other|another|else|no one)(?: (?:of|one|these|those|them|that|the|above|two|three|fits?|apply|applies|really|else|is|it|ones?)){0,6}$"
 )
-_DASHES: Final = re.compile(r"[-–—_/]{1,10}")  # how forms on paper are left empty
+_DASHES: Final = later.pattern(r"[-–—_/]{1,10}")  # how forms on paper are left empty
 _FEW: Final = 25  # words of a message that is an error and little else
 _HANDOVER: Final = 0.9  # the engine's confidence in a wish for a person where no phrase says so
 _HANDOVER_IN_FORM: Final = 0.97  # the same where a value is asked for
 
-_WHERE: Final = re.compile(
+_WHERE: Final = later.pattern(
     r"\b(?:where|which (?:page|menu|screen|place|path|section|article|tab|link))\b.{0,40}\b(?:that|it|this|there|toggle|setting|page|menu|option|button|switch|mapping|checkbox|flag|screen|again|find|was)\b|^where(?: exactly| is (?:that|it|this))?$|^which (?:page|menu|article|section|one)(?: was (?:that|it))?(?: again)?$|\b(?:link|path|source) (?:to|for|of) (?:that|it|this)\b|^where (?:do|can|should|must) i (?:click|go|start|look|begin)\b|^(?:the |what's the |your )?(?:source|sources|link)$|\bhow do i get there\b"
 )
-_TERM: Final = re.compile(
+_TERM: Final = later.pattern(
     r"^(?:and |but |so |ok |then |then, |sorry |what about |how about |and what about )*(?:what (?:does|do|is|are|means?|would|did)|what's|meaning of|define|explain|what about|how about|and)?\s*(?:the |a |an |status |state |by |is |does |do )*[\"']?(?P<term>[\w/ &-]{2,40}?)[\"']?(?: (?:mean|means|stand for|status|then|exactly|again|stands for|tell me|do|for|here|say))*$"
 )
-_DETAIL: Final = re.compile(
+_DETAIL: Final = later.pattern(
     r"^(?:and |but |so |ok |then |also |sorry )*(?:how (?:long|often|many|much|fast|soon|late)|how (?:do|can|should|would|could|must) (?:i|we|you|one)|when|why|who|what|which|is|are|does|do|can|will|must|should|after|until|if)\b"
 )
-_LEANS: Final = re.compile(
+_LEANS: Final = later.pattern(
     r"\b(?:it|that|this|these|those|they|them|there|then|one|ones|again|exactly|he|she|else|its|their)\b|^(?:and|but|so|also|or)\b"
 )
-_MEANING: Final = re.compile(
+_MEANING: Final = later.pattern(
     r"^(?:and |but |so |ok |sorry )*what (?:do you mean|does it mean|is meant|do they mean) (?:by|with) (?:the |a |an )?[\"']?(?P<term>[\w/ &-]{3,40}?)[\"']?$"
 )
-_ABOUT_IT: Final = re.compile(
+_ABOUT_IT: Final = later.pattern(
     r"^(?:and |but |so )?(?:(?:when|how (?:long|often|many times)) )?(?:does|will|did) (?:it|that|this|they)\b.{0,20}$"
 )
-_ABOUT_FACET: Final = re.compile(
+_ABOUT_FACET: Final = later.pattern(
     r"^(?:and|what about|how about|same|but|for|with|on|no|not|sorry|actually|i mean|we|i|in|is it|does|oh|ah|hm|wait|also|or|it's|its|then|if|ok|okay|my mistake|correction|the same)\b|\?$|^[\w ]{1,20}$"
 )
-_WHAT_IF: Final = re.compile(r"^(?:and |but |so |ok |then )*(?:what )?(?:if|when|should)\b.*\?$")
-_DIFFERENT: Final = re.compile(
+_WHAT_IF: Final = later.pattern(r"^(?:and |but |so |ok |then )*(?:what )?(?:if|when|should)\b.*\?$")
+_DIFFERENT: Final = later.pattern(
     r"\b(?:another|different|new|other|second|next|separate|unrelated|one more|something else)\b.{0,25}\b(?:problem|issue|question|error|thing|topic|case|matter)\b|^(?:next|also|besides|by the way|btw)\b"
 )
 
@@ -142,11 +142,11 @@ def _diagnose(now: Conversation, text: str, world: World) -> Diagnosis:
 
 
 # Words of the user's own in front of an error message, up to a colon; `Error:` itself belongs to the message.
-_LEAD_IN: Final = re.compile(
+_LEAD_IN: Final = later.pattern(
     r"^(?=[^\n]{0,120}?\b(?:i|we|my|our|it|it's|another|new|different|here|following|what|now|this|that|also|says)\b)[^:\n\"]{3,120}: +(?=\S)",
     re.IGNORECASE,
 )
-_IN_QUOTES: Final = re.compile(r"\"([^\"\n]{8,500})\"|“([^”\n]{8,500})”")
+_IN_QUOTES: Final = later.pattern(r"\"([^\"\n]{8,500})\"|“([^”\n]{8,500})”")
 
 
 def _error_told(text: str) -> str:
@@ -580,8 +580,8 @@ def _given_details(now: Conversation, text: str) -> GaveDetails | None:
     return GaveDetails(product=told.product, error=told.error) if told else None
 
 
-_NAME_WORD: Final = re.compile(r"[A-Z0-9(\"'][\w.+/&'()-]*|[&+/-]|of|for|the|and|with|in")
-_FAILS: Final = re.compile(
+_NAME_WORD: Final = later.pattern(r"[A-Z0-9(\"'][\w.+/&'()-]*|[&+/-]|of|for|the|and|with|in")
+_FAILS: Final = later.pattern(
     r"\b(?:fail(?:ed|ure|s)?|invalid|denied|refused|forbidden|missing|rejected|timeout|exception|crash(?:ed)?|not|cannot|unable|expired|exceeded|please)\b|\berrors?$|[!?:]$",
     re.IGNORECASE,
 )
