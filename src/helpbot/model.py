@@ -166,9 +166,7 @@ def install(
             _mark(staged, hashes)
             _move(staged, place)
     except OSError as error:
-        raise _wrong(
-            place, f"cannot be filled ({_line(error)})", "Choose another HELPBOT_MODEL_DIR"
-        ) from error
+        raise _wrong(place, f"cannot be filled ({_line(error)})", "Choose another HELPBOT_MODEL_DIR") from error
     return ModelFiles(model=model, directory=place)
 
 
@@ -323,9 +321,7 @@ def _copy(
                     digest.update(piece)
                     done += len(piece)
                     if done > LARGEST:
-                        raise OutsideError(
-                            f"{source.name} sends more than a model's size for {name}. {OTHERWISE}."
-                        )
+                        raise OutsideError(f"{source.name} sends more than a model's size for {name}. {OTHERWISE}.")
                     report(name, done, total)
             except (zipfile.BadZipFile, EOFError) as error:
                 raise _wrong(Path(source.name), f"is damaged at {name} ({_line(error)})", HOW) from error
@@ -341,9 +337,7 @@ def _compare(where: str, hashes: Mapping[str, str | None], model: Model) -> None
         if got is None:
             raise _wrong(Path(where), f"holds no {name}", HOW)
         if wanted is not None and got != wanted.lower():
-            raise _wrong(
-                Path(where), f"{name} is not that of {model.name}: its SHA-256 is {got}, not {wanted}", HOW
-            )
+            raise _wrong(Path(where), f"{name} is not that of {model.name}: its SHA-256 is {got}, not {wanted}", HOW)
 
 
 def _check(place: Path, model: Model) -> None:

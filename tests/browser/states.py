@@ -1,6 +1,5 @@
 """The states a conversation can be seen in: for screenshots and for the look at accessibility. One function each."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,6 +1,5 @@
 """A host page on another origin, the widget on it, and the things a person does with it."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import re

@@ -1,6 +1,5 @@
 """The widget by keyboard and screen reader: axe finds nothing in any state, light and dark, in five languages."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,6 +1,5 @@
 """The widget on other people's pages: strict policies, pinned scripts, hostile frames, foreign styles."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,6 +1,5 @@
 """Many tabs, a server that is killed, a connection that fails: nothing lost, nothing doubled."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import time

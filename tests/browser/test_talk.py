@@ -1,6 +1,5 @@
 """What a person does with the widget, on a page of another origin, against the real bot."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import re

@@ -1,6 +1,5 @@
 """Sixty ways to make text into code, as message, product, error, article title, agent's name and file's name: none runs."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -36,7 +36,9 @@ def talks(text: str) -> list[Talk]:
             if fresh:
                 found.append(Talk(title))
                 fresh = False
-            said = line[5:].strip().replace("\\s", " ").replace("\\n", "\n").replace("\\t", "\t").replace('\\\\"', '\\"')
+            said = (
+                line[5:].strip().replace("\\s", " ").replace("\\n", "\n").replace("\\t", "\t").replace('\\\\"', '\\"')
+            )
             found[-1].turns.append((number, said, []))
         elif line.startswith("bot:"):
             found[-1].turns[-1][2].extend(part.strip() for part in line[4:].split("; "))
@@ -96,7 +98,10 @@ def _case(rest: str, reply: Reply, rehearsal: Rehearsal, *, opens: bool) -> str:
         return f"there is no {number}: {reply.outcome.value}, awaiting {reply.awaiting}"
     if opens and (reply.outcome != "escalate" or reply.awaiting or number not in reply.text):
         return f"not told as opened: {reply.outcome.value} {reply.awaiting}"
-    for wanted, value, given in ((product, case.product_name, case.product_name_given), (error, case.error_message, case.error_message_given)):
+    for wanted, value, given in (
+        (product, case.product_name, case.product_name_given),
+        (error, case.error_message, case.error_message_given),
+    ):
         if wanted == "(none)":
             if given or not value.strip():
                 return f"{value!r} counts as given"

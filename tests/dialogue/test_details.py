@@ -94,11 +94,17 @@ def test_a_correction_is_heard(text: str, wanted: Details) -> None:
 
 
 def test_an_error_message_is_not_taken_for_a_form() -> None:
-    for error in ("HTTP 500, error: bad request", "Job 7\nError: x\n at y", '{"error": {"message": "x"}, "item": {"id": "A1"}}'):
+    for error in (
+        "HTTP 500, error: bad request",
+        "Job 7\nError: x\n at y",
+        '{"error": {"message": "x"}, "item": {"id": "A1"}}',
+    ):
         assert not labelled(error, lone_error_label=False, whole_error=True)
 
 
-@pytest.mark.parametrize("text", ["sorry, I meant the X1", "not the Y2, it's the X1", "actually it's the X1", "I made a typo, it's X1"])
+@pytest.mark.parametrize(
+    "text", ["sorry, I meant the X1", "not the Y2, it's the X1", "actually it's the X1", "I made a typo, it's X1"]
+)
 def test_what_was_meant_is_heard(text: str) -> None:
     assert meant(text) == "X1"
 
@@ -108,7 +114,9 @@ def test_two_lines_are_a_product_and_its_error() -> None:
     assert in_lines("it is full\nand slow") == ("", "")
 
 
-@pytest.mark.parametrize("piece", ["a, ", "the X1 ", "product is ", 'says "', "error: ", "for the X1 i get ", "sorry, ", "not a, "])
+@pytest.mark.parametrize(
+    "piece", ["a, ", "the X1 ", "product is ", 'says "', "error: ", "for the X1 i get ", "sorry, ", "not a, "]
+)
 def test_twice_the_text_takes_at_most_two_and_a_half_times_as_long(piece: str) -> None:
     def taken(text: str) -> float:
         best = 1.0
@@ -127,7 +135,9 @@ def test_names_and_addresses() -> None:
     assert named("it's the FortiGate 60F") == "FortiGate 60F"
     assert named("The product is called Thank You Card Box") == "Thank You Card Box"
     assert email_in("you can mail me at joe@example.com please") == "joe@example.com"
-    assert email_in("error for user joe@example.com: the sync of this quote failed and nothing else happened at all") == ""
+    assert (
+        email_in("error for user joe@example.com: the sync of this quote failed and nothing else happened at all") == ""
+    )
     assert email_in("joe@x") == ""
 
 
@@ -141,7 +151,10 @@ def test_a_value_is_always_a_piece_of_the_text(text: str) -> None:
     assert details.email_in(text) in text
 
 
-@given(st.text(alphabet="abc :=\n{}\"'`PE", min_size=1, max_size=40), st.text(alphabet="abc <>&{}'\"\\ü☃", min_size=1, max_size=40))
+@given(
+    st.text(alphabet="abc :=\n{}\"'`PE", min_size=1, max_size=40),
+    st.text(alphabet="abc <>&{}'\"\\ü☃", min_size=1, max_size=40),
+)
 def test_what_is_labelled_comes_back_as_typed(product: str, error: str) -> None:
     product, error = product.strip().split("\n")[0].strip() or "x", error.strip() or "y"
     found = labelled(f"Product name: {product}\nError message: {error}")

@@ -45,7 +45,11 @@ class Conversations(RuleBasedStateMachine):
         says = [action for action in done.actions if isinstance(action, Say)]
         if isinstance(event, events.UserSaid | events.UserChose | events.UserSubmitted):
             assert says, f"{before.phase} was silent to {event}"
-        if before.owner is Owner.AGENT and isinstance(event, events.UserSaid) and done.conversation.owner is Owner.AGENT:
+        if (
+            before.owner is Owner.AGENT
+            and isinstance(event, events.UserSaid)
+            and done.conversation.owner is Owner.AGENT
+        ):
             assert len(says) <= 1, "while an agent holds it, the bot only acknowledges"
             assert any(isinstance(action, Relay) for action in done.actions), "the agent gets the user's words"
         for action in done.actions:
@@ -61,7 +65,11 @@ class Conversations(RuleBasedStateMachine):
     def user_says(self, text: str) -> None:
         self.happen(events.UserSaid(at=self.at, text=text))
 
-    @rule(choice=st.sampled_from(["solved", "not_solved", "person", "cancel", "none", "pick:alpha", "pick:nothing", "junk", ""]))
+    @rule(
+        choice=st.sampled_from(
+            ["solved", "not_solved", "person", "cancel", "none", "pick:alpha", "pick:nothing", "junk", ""]
+        )
+    )
     def user_presses(self, choice: str) -> None:
         self.happen(events.UserChose(at=self.at, choice=choice))
 
@@ -154,7 +162,7 @@ def test_a_turn_leads_only_where_its_row_says() -> None:
 
     from helpbot.dialogue import reading
 
-    chance = random.Random(7)  # noqa: S311 (a fixed walk, not a secret)
+    chance = random.Random(7)
     for _ in range(150):
         now = Rehearsal(WORLD, at=NOON).conversation
         for _ in range(25):
@@ -165,7 +173,11 @@ def test_a_turn_leads_only_where_its_row_says() -> None:
             assert done.conversation.phase in row.leads_to, (now.phase, type(act).__name__, done.conversation.phase)
             now = perform(now, event, WORLD, 1001 + len(now.cases)).conversation
             if chance.random() < 0.1 and now.open_case:
-                now = perform(now, events.AgentClaimed(at=NOON, agent="Anna"), WORLD, 1).conversation if now.owner is Owner.BOT else now
+                now = (
+                    perform(now, events.AgentClaimed(at=NOON, agent="Anna"), WORLD, 1).conversation
+                    if now.owner is Owner.BOT
+                    else now
+                )
 
 
 def test_a_build_that_opens_incomplete_cases_is_caught() -> None:
@@ -177,7 +189,9 @@ def test_a_build_that_opens_incomplete_cases_is_caught() -> None:
     original = escalating.awaiting
     escalating.awaiting = lambda now: ()
     try:
-        done = perform(replace(Rehearsal(WORLD, at=NOON).conversation), events.UserSaid(at=NOON, text="a person please"), WORLD, 1)
+        done = perform(
+            replace(Rehearsal(WORLD, at=NOON).conversation), events.UserSaid(at=NOON, text="a person please"), WORLD, 1
+        )
         opened = [action for action in done.actions if isinstance(action, OpenCase)]
         with pytest.raises(AssertionError):
             assert all(action.product_name.strip() for action in opened)

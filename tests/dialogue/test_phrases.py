@@ -62,7 +62,22 @@ def test_any_text_can_be_read(text: str) -> None:
         reader(folded)
 
 
-@pytest.mark.parametrize("piece", ["a ", "no ", "ok ok ", "thanks ", "get me a real ", "(", "still the ", "please, ", "I can't ", "'", "my error is "])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a ",
+        "no ",
+        "ok ok ",
+        "thanks ",
+        "get me a real ",
+        "(",
+        "still the ",
+        "please, ",
+        "I can't ",
+        "'",
+        "my error is ",
+    ],
+)
 def test_twice_the_text_takes_at_most_two_and_a_half_times_as_long(piece: str) -> None:
     def taken(text: str) -> float:
         best = 1.0

@@ -56,11 +56,18 @@ def scripted(text: str, facets: Mapping[str, str]) -> Diagnosis:
     del facets
     names = [name for name in SMALL.resolutions if name in text.lower()]
     if "either" in text.lower():
-        candidates = (Candidate(resolution="alpha", confidence=0.5, score=1), Candidate(resolution="beta", confidence=0.45, score=1))
+        candidates = (
+            Candidate(resolution="alpha", confidence=0.5, score=1),
+            Candidate(resolution="beta", confidence=0.45, score=1),
+        )
         problems: tuple[Problem, ...] = (Problem(text=text, candidates=candidates, known=0.98),)
     else:
         problems = tuple(
-            Problem(text=text, known=1.0, candidates=(Candidate(resolution=name, confidence=0.99, score=1, exact="failed" in text),))
+            Problem(
+                text=text,
+                known=1.0,
+                candidates=(Candidate(resolution=name, confidence=0.99, score=1, exact="failed" in text),),
+            )
             for name in names
         ) or (Problem(text=text, candidates=(), known=0.0),)
     error = next((line for line in text.split("\n") if "failed" in line or "0x" in line), "")

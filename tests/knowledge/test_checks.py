@@ -69,15 +69,26 @@ PLANTED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("what", "name", "old", "new", "problem", "remedy"), PLANTED, ids=[case[0] for case in PLANTED])
-def test_a_planted_fault_is_found(copy: Path, what: str, name: str, old: str, new: str, problem: str, remedy: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "name", "old", "new", "problem", "remedy"), PLANTED, ids=[case[0] for case in PLANTED]
+)
+def test_a_planted_fault_is_found(
+    copy: Path, what: str, name: str, old: str, new: str, problem: str, remedy: str
+) -> None:
     line = edit(copy, name, old, new)
     _, faults = read_knowledge(copy)
     mine = [fault for fault in faults if fault.grave and fault.path == name and problem in fault.problem]
     assert mine, f"{what}: {[str(fault) for fault in faults if fault.grave]}"
     assert any(remedy in fault.remedy for fault in mine)
     near = {fault.line for fault in mine}
-    if what not in ("a missing field", "no title", "no front matter", "front matter that does not end", "an anchor given twice", "broken vocabulary"):
+    if what not in (
+        "a missing field",
+        "no title",
+        "no front matter",
+        "front matter that does not end",
+        "an anchor given twice",
+        "broken vocabulary",
+    ):
         assert any(abs(found - line) <= 1 for found in near), f"{what}: line {line}, found at {near}"
     with pytest.raises(KnowledgeError) as raised:
         load_knowledge(copy)
@@ -135,6 +146,11 @@ def test_two_articles_that_tell_it_differently_are_reported(copy: Path) -> None:
     (copy / "articles" / "third.md").write_text(
         "---\ntitle: Third\nupdated: 2020-01-01\n---\n## Payment terms\n\n`Payment term/type is deleted` - go to **Admin > Elsewhere > Terms**.\n"
     )
-    edit(copy, ARTICLE, r"- \*\*Fix:\*\* select a different", "- **Fix:** at **Admin > Quotes > Terms** select a different")
+    edit(
+        copy,
+        ARTICLE,
+        r"- \*\*Fix:\*\* select a different",
+        "- **Fix:** at **Admin > Quotes > Terms** select a different",
+    )
     _, faults = read_knowledge(copy)
     assert any("told differently" in fault.problem and not fault.grave for fault in faults)

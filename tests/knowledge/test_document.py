@@ -40,7 +40,9 @@ def test_a_trap_is_refused_at_its_line(name: str, text: str, line: int, word: st
     assert "\n" not in str(found)
 
 
-@pytest.mark.parametrize("word", ["on", "off", "yes", "no", "012", "0x1F", "1e999", "2024-13-45", "1_000", "true", ".inf", "12:30:45"])
+@pytest.mark.parametrize(
+    "word", ["on", "off", "yes", "no", "012", "0x1F", "1e999", "2024-13-45", "1_000", "true", ".inf", "12:30:45"]
+)
 def test_a_value_stays_the_text_it_was_written_as(word: str) -> None:
     found = read_yaml(f"a: {word}\n", "x.yaml")
     assert isinstance(found, Document)

@@ -67,7 +67,10 @@ def test_the_first_bad_line_is_named() -> None:
         ("plain", "plain"),
         ("{{ name }}!", "Anna!"),
         ("{% if other %}({{ other }}){% endif %}.", "."),
-        ("{% for item in items %}{{ loop.index }}.{{ item.text }}{% if not loop.last %}, {% endif %}{% endfor %}", "1.a, 2.b"),
+        (
+            "{% for item in items %}{{ loop.index }}.{{ item.text }}{% if not loop.last %}, {% endif %}{% endfor %}",
+            "1.a, 2.b",
+        ),
         ("{{ name|upper }}", "ANNA"),
         ("{{ 'x' if name == 'Anna' else 'y' }}", "x"),
     ],
@@ -88,7 +91,9 @@ def test_no_attribute_of_an_object_can_be_reached() -> None:
 
     with pytest.raises(Exception, match="not known"):
         Template("{{ name.token }}").render({"name": Secret()})
-    assert "hidden" not in Template("{% if name.token is defined %}{{ name.token }}{% endif %}").render({"name": Secret()})
+    assert "hidden" not in Template("{% if name.token is defined %}{{ name.token }}{% endif %}").render(
+        {"name": Secret()}
+    )
 
 
 def test_output_is_cut() -> None:

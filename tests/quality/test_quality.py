@@ -19,9 +19,7 @@ def compiled() -> Compiled:
 
 
 def test_unseen_questions_are_answered_and_what_is_outside_is_not(compiled: Compiled) -> None:
-    quality = measure(
-        compiled.engine, read_asked(EXAM / "questions-a.jsonl"), read_asked(EXAM / "oos-a.jsonl")
-    )
+    quality = measure(compiled.engine, read_asked(EXAM / "questions-a.jsonl"), read_asked(EXAM / "oos-a.jsonl"))
     assert quality.right >= 0.87
     assert quality.wrong <= 0.03
     assert quality.wrongly_answered <= 0.02

@@ -1,7 +1,6 @@
 """The bot under test, whole: desk, store, courier, Slack service, its gate behind a real web server; and the driver
 that plays Slack's part towards it: events, buttons, forms, each signed."""
 
-# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import asyncio

@@ -1,7 +1,6 @@
 """Draws Slack messages and windows roughly as Slack does, so that they can be looked at. `python -m tests.slack.render`
 writes docs/screenshots/slack-*.png with Chromium; a test only checks that every block there is has a drawing."""
 
-# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import html

@@ -1,7 +1,6 @@
 """What Slack refuses, written down a second time, apart from the code under test: shapes from Slack's own typings,
 bounds from its reference. `problems` gives every reason."""
 
-# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import json

@@ -1,6 +1,5 @@
 """One of each message and window that Slack is ever sent, with ordinary contents."""
 
-# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 from dataclasses import replace

@@ -5,7 +5,6 @@ It checks everything that is sent to it as strictly as is known of Slack, or mor
 to be empty. Its answers can be made to fail, to be slow or to get lost.
 """
 
-# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import asyncio

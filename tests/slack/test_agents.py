@@ -1,6 +1,5 @@
 """Agents, over the wire: they take and work cases in their channel, and only they."""
 
-# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 from dataclasses import replace

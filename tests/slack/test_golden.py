@@ -1,6 +1,5 @@
 """Each message as it was looked at and found good. To accept a change: HELPBOT_GOLDEN=write pytest tests/slack/test_golden.py"""
 
-# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import json

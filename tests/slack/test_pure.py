@@ -1,6 +1,5 @@
 """The translations by themselves: settings, text, lengths, places, the manifest."""
 
-# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import json

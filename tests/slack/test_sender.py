@@ -1,6 +1,5 @@
 """Deliveries to Slack: once, in order, within its limits, and through its bad days."""
 
-# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import time

@@ -1,6 +1,5 @@
 """What is kept, on both engines."""
 
-# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import threading

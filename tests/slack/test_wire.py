@@ -1,6 +1,5 @@
 """The wire: what Slack may send, what anybody else may, and that nothing is done twice or lost."""
 
-# ruff: noqa: E501 - what is sent and drawn reads best on the line it stands on
 from __future__ import annotations
 
 import asyncio

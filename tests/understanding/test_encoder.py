@@ -123,9 +123,7 @@ def test_a_question_is_nearer_to_its_answer_than_to_others(real: Encoder) -> Non
     assert question @ right > question @ wrong + 0.2
 
 
-@pytest.mark.parametrize(
-    "text", ["", "\ud800", "a\ud83d b", "\x00", "[" * 20_000, "e\u0301" * 5_000, "\u202e" * 99]
-)
+@pytest.mark.parametrize("text", ["", "\ud800", "a\ud83d b", "\x00", "[" * 20_000, "e\u0301" * 5_000, "\u202e" * 99])
 def test_any_text_has_a_vector_of_length_one(real: Encoder, text: str) -> None:
     (vector,) = real.encode([text])
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
@@ -152,9 +150,7 @@ def test_scores_far_from_zero_do_not_overflow() -> None:
         for part in ("query", "key"):
             weights[f"encoder.layer.{layer}.attention.self.{part}.weight"] *= 12
     encoder = Encoder(weights, tiny_tokens, shape=TINY)
-    np.testing.assert_allclose(
-        encoder.encode(["abc def"])[0], plainly(weights, tiny_tokens("abc def")), atol=1e-4
-    )
+    np.testing.assert_allclose(encoder.encode(["abc def"])[0], plainly(weights, tiny_tokens("abc def")), atol=1e-4)
 
 
 def test_threads_share_an_encoder(tiny: Encoder) -> None:
@@ -192,9 +188,7 @@ def test_nearest_are_the_best_in_order(kind: type[np.floating]) -> None:
     assert rows[0] == 7
     assert rows.tolist() == wanted.tolist()
     np.testing.assert_allclose(cosines, vectors[wanted] @ vectors[7], atol=1e-3)
-    np.testing.assert_allclose(
-        kept.cosines(vectors[7], np.array([9, 2])), vectors[[9, 2]] @ vectors[7], atol=1e-3
-    )
+    np.testing.assert_allclose(kept.cosines(vectors[7], np.array([9, 2])), vectors[[9, 2]] @ vectors[7], atol=1e-3)
 
 
 def test_of_equals_the_earlier_comes_first() -> None:

@@ -1,6 +1,5 @@
 """A real bot for the web's tests: the shipped knowledge understood by words alone, SQLite in a folder, a free port."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import os

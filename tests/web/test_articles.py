@@ -1,6 +1,5 @@
 """Article pages: the Markdown as it was written, and nothing that is not text."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import httpx

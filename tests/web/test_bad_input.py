@@ -1,6 +1,5 @@
 """RELIABILITY.md's bad inputs 1 to 25: a clear refusal, nothing stored, and the next request is served."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import socket

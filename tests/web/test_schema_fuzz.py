@@ -1,6 +1,5 @@
 """The whole API against what its own document promises: whatever is sent, no fault of ours and no undocumented answer."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,6 +1,5 @@
 """The live stream: cut anywhere, stalled, stopped. Nothing lost, nothing doubled, nothing hanging."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import json

@@ -1,6 +1,5 @@
 """RELIABILITY.md's threats as far as HTTP sees them: T1, T3, T4, T5, T7, T9, T13, T19, T20, T21, T24, T25, T27, T30."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import base64

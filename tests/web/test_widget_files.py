@@ -1,6 +1,5 @@
 """The built widget: light enough, pinned, complete in five languages, and the same as its source."""
 
-# ruff: noqa: E501 - requests, scripts and payloads are kept in one piece
 from __future__ import annotations
 
 import base64

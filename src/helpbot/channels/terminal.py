@@ -37,10 +37,7 @@ def numbered(reply: Reply) -> str:
 
 def drawn(reply: Reply, *, colour: bool) -> str:
     """All that a reply tells, and its choices; with colours where the terminal has them."""
-    if not colour or not reply.parts:
-        text = clean(reply.text)
-    else:
-        text = "\n\n".join(_blocks(reply))
+    text = "\n\n".join(_blocks(reply)) if colour and reply.parts else clean(reply.text)
     choices = numbered(reply)
     return f"{text}\n\n{choices}" if choices else text
 

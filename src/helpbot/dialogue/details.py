@@ -104,7 +104,9 @@ _END_OF_NAME: Final = later.pattern(
     r"(?:[,;.!?](?:\s|$)| (?:and|but|when|while|because|since|after|before|with (?:the |an? )?(?:error|message)|which|that|where|if|as soon|every|again|whenever|is|was|fails?|does|gives?|shows?|can't|cannot|won't|today|yesterday|now|please|thanks|by the way|btw|only|too|as well|i (?:think|guess|believe)|not sure|in (?:the |our |my |a )?(?:quote|order|sync|cart|procurement)|to (?:autotask|connectwise|halopsa|halo)|into|from) | (?:please|thanks|today|now|only|too|btw|as well|by the way|i (?:think|guess|believe))$)",
     re.IGNORECASE,
 )
-_PROPER: Final = later.pattern(r"[A-Z0-9][A-Za-z]*[A-Z0-9]|[A-Za-z]+[-]?\d|\d+[A-Za-z]|^[A-Z][a-z]+(?: [A-Z0-9][\w.-]*)+")
+_PROPER: Final = later.pattern(
+    r"[A-Z0-9][A-Za-z]*[A-Z0-9]|[A-Za-z]+[-]?\d|\d+[A-Za-z]|^[A-Z][a-z]+(?: [A-Z0-9][\w.-]*)+"
+)
 _CHANGE: Final = later.pattern(
     r"^(?:please,? |pls |can you |could you |would you |sorry,? |no,? |wait,? |oops,? |oh,? |ah,? |actually,? |correction[:,]? |i (?:want|need|would like) to |i'd like to |let me |hm+,? )*"
     r"(?:(?:change|correct|set|update|make|replace|edit|fix|rename|switch)(?: the| my| our)? (?P<what>product(?: name)?|error(?: message| text)?|message)(?: name)?(?: of (?:the|my) case)?(?: to(?: be)?| into| as| with|:|=| is| should be)+\s*[:=]?\s*"

@@ -206,8 +206,8 @@ def _links(article: Article, articles: Mapping[str, Article]) -> Iterator[Fault]
             for target in () if fence else _LINK.findall(_CODE.sub("", line)):
                 if re.match(r"[a-z][a-z0-9+.-]*:", target):
                     if not target.startswith(("http://", "https://", "mailto:")):
-                        yield Fault(article.origin.path, section.line + offset, f"the link {target[:60]} has a scheme that is not allowed",
-                                    "Use https, http or mailto")  # fmt: skip
+                        problem = f"the link {target[:60]} has a scheme that is not allowed"
+                        yield Fault(article.origin.path, section.line + offset, problem, "Use https, http or mailto")
                     continue
                 name, _, anchor = target.partition("#")
                 other = articles.get(name.removesuffix(".md").rsplit("/", 1)[-1]) if name else article
@@ -256,8 +256,7 @@ def _contradictions(knowledge: KnowledgeBase) -> Iterator[Fault]:
             for other, menus in menus_by.items():
                 if other != article.id and menus_by[article.id] != menus:
                     newer = max((article, articles[other]), key=lambda each: each.updated)
-                    yield Fault(
-                        article.origin.path, 0, f'"{error}" is told differently in {other}',
-                        f"Make the two agree, or say under `older` of {errors[error].id} what the user may see; {newer.id} is the newer", grave=False,
-                    )  # fmt: skip
+                    remedy = f"Make the two agree, or say under `older` of {errors[error].id} what the user may see"
+                    problem = f'"{error}" is told differently in {other}; {newer.id} is the newer'
+                    yield Fault(article.origin.path, 0, problem, remedy, grave=False)
                     break

@@ -46,18 +46,14 @@ def read_yaml(text: str, path: str) -> Document | Fault:
     from ruamel.yaml.error import YAMLError
 
     if len(text) > _LONGEST:
-        return Fault(
-            path, 0, f"the file has {len(text):,} characters", f"Split it: at most {_LONGEST:,} are read"
-        )
+        return Fault(path, 0, f"the file has {len(text):,} characters", f"Split it: at most {_LONGEST:,} are read")
     deep = _too_deep(text)
     if deep:
         return Fault(path, deep, "brackets are nested too deep", f"Nest at most {_DEEPEST} levels")
     try:
         node = YAML(typ="rt", pure=True).compose(text)
         if node is None:
-            return Fault(
-                path, 0, "the file is empty", "Write the fields that docs/authors.md lists, or delete it"
-            )
+            return Fault(path, 0, "the file is empty", "Write the fields that docs/authors.md lists, or delete it")
         lines: dict[tuple[str | int, ...], int] = {}
         return Document(_value(node, (), lines), lines)
     except _Refused as refused:
@@ -96,9 +92,7 @@ def _value(node: Any, place: tuple[str | int, ...], lines: dict[tuple[str | int,
     if len(place) > _DEEPEST:
         raise _Refused(line, "values are nested too deep", f"Nest at most {_DEEPEST} levels")
     if node.anchor:
-        raise _Refused(
-            line, f"the anchor &{node.anchor} is not allowed here", "Write the value out where it is used"
-        )
+        raise _Refused(line, f"the anchor &{node.anchor} is not allowed here", "Write the value out where it is used")
     kind = type(node).__name__
     if node.tag and not node.tag.startswith("tag:yaml.org,2002:"):
         raise _Refused(line, f"the tag {node.tag} is not allowed here", "Remove it: values are plain text")

@@ -177,7 +177,8 @@ def parse_resolution(text: str, path: str) -> Resolution | list[Fault]:
         older=Older(text=model.older.text, source=_source(model.older.source)) if model.older else None,
         see_also=tuple(model.see_also),
         escalate=Escalate(when=model.escalate.when, needs=tuple(model.escalate.needs)) if model.escalate else None,
-        origin=Origin(path, 1), lines={".".join(map(str, place)): line for place, line in document.lines.items() if place},
+        origin=Origin(path, 1),
+        lines={".".join(map(str, place)): line for place, line in document.lines.items() if place},
     )  # fmt: skip
 
 

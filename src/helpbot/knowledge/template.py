@@ -102,17 +102,13 @@ def check_template(
 ) -> list[Fault]:
     """Every reason to refuse a template. `names` are those it may use; `sample` is rendered once if given."""
     if len(source) > _LONGEST:
-        return [
-            Fault(path, line, f"the template has {len(source):,} characters", f"Keep it below {_LONGEST:,}")
-        ]
+        return [Fault(path, line, f"the template has {len(source):,} characters", f"Keep it below {_LONGEST:,}")]
     if "{" not in source:
         return []
     try:
         tree = _ENVIRONMENT.parse(source)
     except TemplateSyntaxError as broken:
-        return [
-            Fault(path, line + broken.lineno - 1, f"the template cannot be read: {broken.message}", "Mend it")
-        ]
+        return [Fault(path, line + broken.lineno - 1, f"the template cannot be read: {broken.message}", "Mend it")]
     except (RecursionError, ValueError, OverflowError):
         return [Fault(path, line, "the template cannot be read", "Make it simpler")]
     faults = _refusals(tree, path, line, frozenset(names), loops=loops)
@@ -124,9 +120,7 @@ def check_template(
     return faults
 
 
-def _refusals(
-    tree: nodes.Template, path: str, line: int, names: frozenset[str], *, loops: bool
-) -> list[Fault]:
+def _refusals(tree: nodes.Template, path: str, line: int, names: frozenset[str], *, loops: bool) -> list[Fault]:
     faults: list[Fault] = []
 
     def refuse(node: nodes.Node, problem: str, remedy: str) -> None:
@@ -135,9 +129,7 @@ def _refusals(
     def walk(node: nodes.Node, known: frozenset[str], depth: int) -> None:
         what = type(node).__name__
         if not isinstance(node, _ALLOWED):
-            refuse(
-                node, f"a template may not use {what.lower()}", "Use {{ name }}, {% if %} and {% for %} only"
-            )
+            refuse(node, f"a template may not use {what.lower()}", "Use {{ name }}, {% if %} and {% for %} only")
             return
         if isinstance(node, nodes.For):
             _walk_loop(node, known, depth)
