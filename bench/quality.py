@@ -58,7 +58,7 @@ def main() -> None:
     if retrieval:
         options = ["--meaning"] if encoder is not None else []
         command = [sys.executable, str(ROOT / "bench/retrieval_quality.py"), *retrieval, *options]
-        subprocess.run(command, check=True)  # noqa: S603 - our own script
+        subprocess.run(command, check=True)
 
 
 def _line(name: str, quality: Quality) -> None:

@@ -386,7 +386,7 @@ def stored(lists: list[Tokens], asked: list[Tokens], folder: Path) -> dict[str, 
         code = _CHILD.format(imports=imports, opening=opening, patience=2 * PATIENCE)
         runs = [
             json.loads(
-                subprocess.run(  # noqa: S603  # our own code, our own interpreter
+                subprocess.run(  # our own code, our own interpreter
                     [sys.executable, "-c", code, str(place), str(questions)],
                     check=True, capture_output=True, text=True,
                 ).stdout

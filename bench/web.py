@@ -209,7 +209,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
     found: dict[str, Any] = {"throughput": []}
     with tempfile.TemporaryDirectory() as folder:
-        child = subprocess.Popen(  # noqa: S603 - this file itself
+        child = subprocess.Popen(
             [sys.executable, __file__, "--serve", folder], stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
         try:
