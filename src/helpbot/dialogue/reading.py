@@ -64,6 +64,7 @@ _NEITHER: Final = later.pattern(
 )
 _DASHES: Final = later.pattern(r"[-–—_/]{1,10}")  # how forms on paper are left empty
 _FEW: Final = 25  # words of a message that is an error and little else
+_FEWEST_ALIKE: Final = 3  # words of an error that make it the same as a longer one
 _HANDOVER: Final = 0.9  # the engine's confidence in a wish for a person where no phrase says so
 _HANDOVER_IN_FORM: Final = 0.97  # the same where a value is asked for
 
@@ -452,9 +453,15 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
     same = {phrases.fold(case.error_message), phrases.fold(case.product_name), phrases.fold(now.question)}
     if now.phase is Phase.WAITING and folded in same:
         return GaveDetails()
-    if now.phase is Phase.WAITING and diagnosis.error_text and phrases.fold(diagnosis.error_text) in same:
+    error = phrases.fold(diagnosis.error_text)
+    if now.phase is Phase.WAITING and error and (error in same or _part_of(error, case.error_message)):
         return GaveDetails()
     return None
+
+
+def _part_of(error: str, whole: str) -> bool:
+    """Whether an error, folded, is what the case holds, which may have more words around it."""
+    return phrases.words(error) >= _FEWEST_ALIKE and error in phrases.fold(whole)
 
 
 def _change(now: Conversation, text: str) -> Corrected | None:
