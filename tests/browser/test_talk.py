@@ -32,7 +32,7 @@ def test_the_whole_way_from_a_question_to_a_case(talk: Open) -> None:
     expect(card).to_contain_text(re.compile(r"Case HB-\d+"))
     expect(card).to_contain_text("Quote editor")
     expect(page.frame.locator(".top")).to_contain_text("Your case is with our support team")
-    expect(page.log).to_contain_text("Product: Quote editor")
+    expect(page.log).to_contain_text("Affected product: Quote editor")
     page.calm()
 
 
