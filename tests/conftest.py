@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> None:
     """Compiled knowledge goes beside the checkout, so that a second run of the tests starts fast."""
     del request, tmp_path_factory
-    os.environ.setdefault("HELPBOT_CACHE", str(ROOT / "var" / "test-cache"))
+    os.environ.setdefault("HELPBOT_CACHE", str(ROOT / "var" / "cache"))
 
 
 @pytest.fixture(scope="session")

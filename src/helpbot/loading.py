@@ -31,10 +31,13 @@ _MOST_FILES: Final = 200_000
 
 
 def cache_folder() -> Path:
-    """Where compiled knowledge and indexes are kept: HELPBOT_CACHE, or the user's cache folder."""
+    """Where compiled knowledge and indexes are kept: HELPBOT_CACHE, the checkout's var/cache, or the user's cache."""
     given = os.environ.get("HELPBOT_CACHE")
     if given:
         return Path(given)
+    checkout = Path(__file__).parents[2]
+    if (checkout / "pyproject.toml").is_file() and (checkout / "knowledge").is_dir():
+        return checkout / "var" / "cache"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "helpbot"
 
 

@@ -52,11 +52,20 @@ def test_r1_control_acknowledging_before_the_commit_is_found(sqlite_url: str) ->
     assert missing
 
 
-@pytest.mark.parametrize("point", ["before-commit", "after-commit", "in-form", "in-checkpoint"])
+@pytest.mark.parametrize("count", [2, pytest.param(50, marks=full)])
+def test_r2_a_kill_in_a_checkpoint_loses_nothing(sqlite_url: str, count: int) -> None:
+    """SQLite only: PostgreSQL checkpoints by itself."""
+    killed_at("in-checkpoint", sqlite_url, count)
+
+
+@pytest.mark.parametrize("point", ["before-commit", "after-commit", "in-form"])
 @pytest.mark.parametrize("count", [2, pytest.param(50, marks=full)])
 def test_r2_a_kill_at_a_named_point_of_a_turn(url: str, point: str, count: int) -> None:
-    if point == "in-checkpoint" and not url.startswith("sqlite"):
-        pytest.skip("PostgreSQL checkpoints by itself")
+    killed_at(point, url, count)
+
+
+def killed_at(point: str, url: str, count: int) -> None:
+    """Kill a node at a point, so many times, and find every act that it acknowledged."""
     acknowledged: list[list[str]] = []
     for _ in range(count):
         node = Node(

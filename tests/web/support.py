@@ -49,7 +49,7 @@ def world() -> World:
     """The shipped knowledge, compiled once a machine (beside the cache that the commands use)."""
     from helpbot.compiled import open_engine
 
-    os.environ.setdefault("HELPBOT_CACHE", str(ROOT / "var" / "test-cache"))
+    os.environ.setdefault("HELPBOT_CACHE", str(ROOT / "var" / "cache"))
     compiled = open_engine(ROOT / "knowledge", cache=cache_folder(), encoder=None)
     return World(
         knowledge=compiled.engine.knowledge, diagnose=compiled.engine.diagnose, replies=Replies(read_replies(ROOT / "bot")),
