@@ -43,16 +43,25 @@ def test_what_an_example_scores_unseen_is_what_a_fit_without_it_says() -> None:
     kernel = Kernel()
     products = kernel.of_words(examples.products())
     wanted = np.eye(3)[LABELS]
-    whole = fit(products, wanted, 0.2, folds=np.arange(9))
+    whole = fit(products.astype(np.float32), wanted, 0.2, folds=np.arange(9))
     for left_out in range(9):
         rest = np.delete(np.arange(9), left_out)
-        part = fit(products[np.ix_(rest, rest)], wanted[rest], 0.2)
-        assert np.abs(products[left_out, rest] @ part.dual - whole.unseen[left_out]).max() < 1e-9
+        part = fit(products[np.ix_(rest, rest)].astype(np.float32), wanted[rest], 0.2)
+        assert np.abs(products[left_out, rest] @ part.dual - whole.unseen[left_out]).max() < 1e-5
+
+
+def test_a_large_fit_is_solved_block_by_block() -> None:
+    random = np.random.default_rng(7)
+    points = random.normal(size=(1_300, 40)).astype(np.float32)
+    kernels = points @ points.T
+    wanted = np.eye(3)[np.arange(1_300) % 3]
+    whole = np.linalg.solve(kernels.astype(np.float64) + 3.0 * np.eye(len(points)), wanted)
+    assert np.abs(fit(kernels, wanted, 3.0).dual - whole).max() < 1e-4
 
 
 def test_unseen_examples_go_to_their_own_class() -> None:
     _, examples = _learnt()
-    learnt = fit(Kernel().of_words(examples.products()), np.eye(3)[LABELS], 0.2, folds=np.arange(9))
+    learnt = fit(Kernel().of_words(examples.products()).astype(np.float32), np.eye(3)[LABELS], 0.2, folds=np.arange(9))
     assert (learnt.unseen.argmax(axis=1) == LABELS).all()
 
 

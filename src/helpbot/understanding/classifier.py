@@ -179,12 +179,12 @@ class Examples:
         parts = self.values[places] * np.repeat(row.values, sizes)
         return np.asarray(np.bincount(self.texts[places], parts, self.count), np.float64)
 
-    def products(self) -> Doubles:
+    def products(self) -> Floats:
         """The likeness of all texts with each other, (count, count)."""
         features = np.repeat(np.arange(len(self.starts) - 1, dtype=np.intp), np.diff(self.starts))
         order = np.argsort(self.texts, kind="stable")
         ends = np.searchsorted(self.texts[order], np.arange(self.count + 1))
-        total = np.empty((self.count, self.count))
+        total = np.empty((self.count, self.count), np.float32)
         for text in range(self.count):
             own = order[ends[text] : ends[text + 1]]
             total[text] = self.likeness(Row(features[own], self.values[own]))
@@ -201,42 +201,42 @@ class Fit:
 
     dual: Doubles
     unseen: Doubles
-    inverse: Doubles
+    root: Floats
     wanted: Doubles
 
     def without(self, rows: NDArray[np.intp]) -> Doubles:
         """What `rows` would score had none of them been seen: (rows, classes)."""
-        return np.asarray(
-            self.wanted[rows] - np.linalg.solve(self.inverse[np.ix_(rows, rows)], self.dual[rows]), np.float64
-        )
+        own = self.root[:, rows]
+        inverse = _product(own.T, own).astype(np.float64)
+        return np.asarray(self.wanted[rows] - np.linalg.solve(inverse, self.dual[rows]), np.float64)
 
 
-def _inverse(matrix: Doubles) -> Doubles:
-    """The inverse of a symmetric positive definite matrix, half by half (Schur complement).
+def _invert_root(matrix: Floats) -> None:
+    """Put M, with M.T @ M the inverse of a symmetric positive definite matrix, in that matrix's own place.
 
-    Two thirds of the work of the general inverse, nearly all of it products of large blocks, which two threads share.
+    M is the inverse of its Cholesky factor, found half by half: nearly all the work is products of large blocks, which
+    two threads share, and single precision holds, for a factor's condition is only the root of the matrix's.
     """
     size = len(matrix)
     if size <= _BLOCK:
-        return np.asarray(np.linalg.inv(matrix), np.float64)
+        matrix[:] = np.linalg.inv(np.linalg.cholesky(matrix.astype(np.float64)))
+        return
     half = size // 2
-    first = _inverse(matrix[:half, :half])
-    across = _product(first, matrix[:half, half:])
-    second = _inverse(matrix[half:, half:] - _product(matrix[half:, :half], across))
-    corner = _product(across, second)
-    out = np.empty_like(matrix)
-    out[:half, :half] = first + _product(corner, across.T)
-    out[:half, half:] = -corner
-    out[half:, :half] = -corner.T
-    out[half:, half:] = second
-    return out
+    first, below, last = matrix[:half, :half], matrix[half:, :half], matrix[half:, half:]
+    _invert_root(first)
+    below[:] = _product(below, first.T)
+    last -= _product(below, below.T)
+    _invert_root(last)
+    below[:] = _product(last, _product(below, first))
+    below *= -1
+    matrix[:half, half:] = 0.0
 
 
-def _product(left: Doubles, right: Doubles) -> Doubles:
+def _product(left: Floats, right: Floats) -> Floats:
     """left @ right, the rows shared by two threads: the matrix library is kept on one core elsewhere."""
     if left.size * right.shape[1] < _BLOCK**3:
-        return np.asarray(left @ right, np.float64)
-    out = np.empty((len(left), right.shape[1]), np.float64)
+        return np.asarray(left @ right, np.float32)
+    out = np.empty((len(left), right.shape[1]), np.float32)
     half = len(left) // 2
     other = Thread(target=np.matmul, args=(left[half:], right), kwargs={"out": out[half:]})
     other.start()
@@ -246,7 +246,7 @@ def _product(left: Doubles, right: Doubles) -> Doubles:
 
 
 def fit(
-    kernels: Doubles,
+    kernels: Floats,
     wanted: Doubles,
     ridge: float,
     *,
@@ -255,13 +255,15 @@ def fit(
 ) -> Fit:
     """Learn from examples: `kernels` (examples, examples), `wanted` (examples, classes) mostly 0 and 1.
 
-    `trust` (0 to 1] says how much an example counts. Examples of one of the `folds` are left out together.
+    `kernels` is used up: single precision and one matrix, for there are thousands of examples and they are learnt where
+    the bot is served. `trust` (0 to 1] says how much an example counts. Examples of one of the `folds` are left out
+    together.
     """
     count = len(kernels)
-    trust = np.ones(count) if trust is None else trust
-    inverse = _inverse(kernels + np.diag(ridge / trust))
-    dual = np.asarray(inverse @ wanted, np.float64)
-    learnt = Fit(dual, np.empty_like(wanted), inverse, wanted)
+    kernels[np.diag_indices(count)] += ridge if trust is None else (ridge / trust).astype(np.float32)
+    _invert_root(kernels)
+    dual = np.asarray(kernels.T @ (kernels @ wanted.astype(np.float32)), np.float64)
+    learnt = Fit(dual, np.empty_like(wanted), kernels, wanted)
     folds = np.arange(count) % 10 if folds is None else folds
     for fold in np.unique(folds):
         out = np.flatnonzero(folds == fold)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Engine",
+    "Gathered",
     "Reading",
     "Trained",
     "Weighed",
@@ -183,6 +184,19 @@ class Reading:
     chunk_cosines: Singles | None = None
     said: dict[str, str] | None = None  # for each token the word it came from, once it is asked for
 
+    def forget_likeness(self) -> None:
+        """Let go of all that is as large as the examples are many; what was gathered from it stays right."""
+        self.likeness, self.vector, self.cosines, self.chunk_cosines = np.empty(0), None, None, None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """What speaks for each resolution but the classifier's score, whatever weight that is given later."""
+
+    signals: Floats  # (resolutions, signals), the first column empty
+    words: Floats  # of each class the likeness of its nearest example, by words
+    meaning: Floats  # and by meaning
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weighed:
@@ -321,15 +335,10 @@ class Engine:
             near += kernel.of_meaning(reading.cosines)
         return np.asarray(near.astype(np.float32) @ self.trained.dual, np.float64)
 
-    def weigh(self, reading: Reading, classes: Floats, *, left_out: int = -1, masked: int = -1) -> Weighed:
-        """Signals, scores and signs of a text.
-
-        While learning, `left_out` is the example that the text is itself, and `masked` a class taken out with all its
-        examples: the text is judged as if they had never been seen.
-        """
-        count, trained = self._count, self.trained
+    def gather(self, reading: Reading, *, left_out: int = -1) -> Gathered:
+        """The signals of a text. While learning, `left_out` is the example that the text is itself: it is not seen."""
+        count = self._count
         signals = np.zeros((count, len(SIGNALS)))
-        signals[:, 0] = classes[:count]
         for match in reading.matches:
             number = self._number.get(match.signature.target)
             if number is not None:
@@ -342,16 +351,28 @@ class Engine:
         if reading.chunk_cosines is not None:
             signals[:, 4] = self._best_cited(reading.chunk_cosines)
         self._add_facets(reading, signals)
-        words = self._nearest(reading.likeness, left_out, masked)
+        words = self._nearest(reading.likeness, left_out)
         signals[:, 7] = words[:count]
         meaning = np.zeros(len(words))
         if reading.cosines is not None:
-            meaning = self._nearest(reading.cosines, left_out, masked)
+            meaning = self._nearest(reading.cosines, left_out)
             signals[:, 8] = meaning[:count]
-        scores = signals @ trained.judgement.signals
+        return Gathered(signals, words, meaning)
+
+    def weigh(
+        self, reading: Reading, gathered: Gathered, classes: Floats, *, left_out: int = -1, masked: int = -1
+    ) -> Weighed:
+        """Scores and signs of a text.
+
+        While learning, `left_out` is the example that the text is itself, and `masked` a class taken out with all its
+        examples: the text is judged as if they had never been seen.
+        """
+        signals, words, meaning = gathered.signals.copy(), gathered.words, gathered.meaning
+        signals[:, 0] = classes[: self._count]
+        scores = signals @ self.trained.judgement.signals
         if masked >= 0:
-            classes = classes.copy()
-            classes[masked], scores[masked] = 0.0, -1e9
+            classes, words, meaning = classes.copy(), words.copy(), meaning.copy()
+            classes[masked], words[masked], meaning[masked], scores[masked] = 0.0, 0.0, 0.0, -1e9
         order = np.argsort(-scores, kind="stable")[:_CANDIDATES]
         share = shares(scores[order])
         signs = self._signs(reading, classes, signals, order, share, words, meaning, left_out, float(scores[order[0]]))
@@ -361,15 +382,13 @@ class Engine:
         """For each resolution the best score among the chunks it cites; `scores` (chunks,)."""
         return np.asarray(np.maximum.reduceat(np.append(scores, 0.0)[self._cites], self._cites_from), np.float64)
 
-    def _nearest(self, likeness: NDArray[np.floating], left_out: int, masked: int) -> Floats:
+    def _nearest(self, likeness: NDArray[np.floating], left_out: int) -> Floats:
         """For each class the likeness of its nearest example, (classes,)."""
         if left_out >= 0:
             likeness = likeness.copy()
             likeness[left_out] = 0.0
         nearest = np.zeros(self._count + len(OTHERS))
         nearest[self._present] = np.maximum.reduceat(likeness, self._starts)
-        if masked >= 0:
-            nearest[masked] = 0.0
         return nearest
 
     def _add_facets(self, reading: Reading, signals: Floats) -> None:
@@ -500,7 +519,7 @@ class Engine:
 
     def _problem(self, reading: Reading, unwrapped: Unwrapped) -> tuple[Problem, float]:
         """What one text is about, and how likely it asks for a person."""
-        weighed = self.weigh(reading, self.classes(reading))
+        weighed = self.weigh(reading, self.gather(reading), self.classes(reading))
         confidence, known = judge(weighed.signs, self.trained.judgement)
         best = int(weighed.order[0])
         if weighed.signals[best, 2] and weighed.signals[best, 1] >= SURE:

@@ -15,6 +15,7 @@ from helpbot.understanding.classifier import Examples, Fit, Kernel, Vectoriser, 
 from helpbot.understanding.engine import (
     MEANING_READ,
     Engine,
+    Gathered,
     Reading,
     Trained,
     Weighed,
@@ -45,6 +46,7 @@ _RIVALS: Final = 8  # candidates that the weights of the signals are learnt on
 _FEW_REFUSED: Final = (
     40  # examples of what is not covered; with fewer, classes are left out to see what that looks like
 )
+_AT_ONCE: Final = 256  # rows of kernels worked out in one piece
 _WORD: Final = re.compile(r"[^\W\d_]{3,30}")
 _UNTRAINED: Final = Logistic(np.zeros(len(SIGNS)), 0.0)
 
@@ -91,11 +93,13 @@ def train(
     )
     if not resolutions or not texts:
         return trained
-    products = kernel.of_words(rows.products())
-    cosines = None
-    if vectors.size:
-        cosines = vectors @ vectors.T
-        products += kernel.of_meaning(cosines)
+    products = rows.products()
+    for begin in range(0, len(texts), _AT_ONCE):  # in pieces: the whole is hundreds of megabytes as it is
+        piece = products[begin : begin + _AT_ONCE]
+        near = kernel.of_words(piece)
+        if vectors.size:
+            near += kernel.of_meaning(vectors[begin : begin + _AT_ONCE] @ vectors.T)
+        piece[:] = near
     wanted = np.zeros((len(texts), len(resolutions) + len(OTHERS)))
     wanted[np.arange(len(texts)), labels] = 1.0
     for at, numbers in meant.items():  # what an open question may mean
@@ -198,13 +202,13 @@ class _Judge:
         self.count = len(trained.resolutions)
         engine = Engine(knowledge, trained)
         self.searcher = engine.searcher
-        self.readings: dict[int, Reading] = {}
+        self.readings: dict[int, tuple[Reading, Gathered]] = {}
         for at in asked.tolist():
             unwrapped = unwrap(trained.texts[at])
             vector = trained.examples[at] if trained.examples.size else None
-            self.readings[at] = engine.read(
-                classified(unwrapped), unwrapped, engine.signatures.match(unwrapped), vector=vector
-            )
+            reading = engine.read(classified(unwrapped), unwrapped, engine.signatures.match(unwrapped), vector=vector)
+            self.readings[at] = (reading, engine.gather(reading, left_out=at))
+            reading.forget_likeness()
 
     def judgement(self) -> Judgement:
         labels, count = self.trained.labels, self.count
@@ -241,7 +245,7 @@ class _Judge:
                 scores = self.learnt.without(own)
                 for at, row in zip(own.tolist(), scores, strict=True):
                     if at in self.readings:
-                        signs.append(engine.weigh(self.readings[at], row, left_out=at, masked=number).signs)
+                        signs.append(engine.weigh(*self.readings[at], row, left_out=at, masked=number).signs)
                         right.append(False)
                         known.append(False)
         x = np.array(signs)
@@ -253,4 +257,4 @@ class _Judge:
         )
 
     def _weighed(self, engine: Engine, at: int) -> Weighed:
-        return engine.weigh(self.readings[at], self.learnt.unseen[at], left_out=at)
+        return engine.weigh(*self.readings[at], self.learnt.unseen[at], left_out=at)
