@@ -13,6 +13,7 @@ from typing import Final
 
 from helpbot.dialogue import later
 from helpbot.dialogue.phrases import fold, words
+from helpbot.dialogue.values import error_of, product_of, without_sign_off
 
 __all__ = [
     "Details",
@@ -41,12 +42,13 @@ class Details:
 
 _PRODUCT: Final = r"(?:affected |the |my |our )*(?:products?(?:[ _-]?names?)?|items?|device|produkt|produit|producto)(?: name)?(?: affected| concerned)?"
 _ERROR: Final = r"(?:the |full |exact |complete |my |our )*(?:error(?:[ _-]?(?:messages?|text|msg|string))?|(?:err|error)?msg|message|fehler(?:meldung)?|foutmelding|(?:message d')?erreur|mensaje de error)(?: shown| text)?"
+_BEFORE_LABEL: Final = r"(?:(?:ok|okay|so|then|and|first|well|sure|fine|right|here(?:'s| is| comes)|uh+|um+|sorry|hi|hello|thanks|tnx|thx)[,.:!]*[ \t]+){0,4}"
 _LABEL: Final = later.pattern(
-    rf"^[ \t>*_#-]*[`*_\"']*(?:(?P<product>{_PRODUCT})|(?P<error>{_ERROR}))[`*_\"']*[ \t]*(?::|=|=>|->)[`*_]*[ \t]?",
+    rf"^[ \t>*_#-]*{_BEFORE_LABEL}[`*_\"']*(?:(?P<product>{_PRODUCT})|(?P<error>{_ERROR}))[`*_\"']*(?: first| then| here)?[ \t]*(?::|=|=>|->|[ \t][-–—](?=[ \t]))[`*_]*[ \t]?",
     re.IGNORECASE | re.MULTILINE,
 )
 _INLINE: Final = later.pattern(
-    rf"(?:^|[\s,;|/(]|\band\b)(?:(?P<product>{_PRODUCT})|(?P<error>{_ERROR}))[`*_\"']*[ \t]*(?::|=>|=|->)[ \t]?",
+    rf"(?:^|[\s,;|/(.]|\band\b)(?:(?P<product>{_PRODUCT})|(?P<error>{_ERROR}))[`*_\"']*[ \t]*(?::|=>|=|->)[ \t]?",
     re.IGNORECASE,
 )
 _FENCE: Final = later.pattern(r"^\s*(?:```|~~~)[\w+-]*[ \t]*\n?|\n?[ \t]*(?:```|~~~)[ \t]*$")
@@ -117,7 +119,7 @@ _CHANGE: Final = later.pattern(
 )
 # A correction that does not say of which field: sorry, I meant the X; not the A, it's the B.
 _MEANT: Final = later.pattern(
-    r"^(?:(?:change|correct|make|set|switch) (?:it|that) to +|(?:it(?:'s|’s| is| was) )?not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?|(?:can|could|may) i (?:change|correct) (?:the product|it|that)\? +|(?:the )?product (?:was|is) wrong[,;.:]? +|(?:sorry|no|oops|wait|oh|ah|hm+|correction|actually|my mistake|my bad)[,.!:]? +|i (?:made a typo|mistyped|misspelt it|misspelled it|got that wrong)[,;.:]? +|that was (?:wrong|a typo)[,;.:]? +|not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?){1,3}"
+    r"^(?:(?:change|correct|make|set|switch) (?:it|that) to +|(?:it(?:'s|’s| is| was) )?not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?|(?:can|could|may) i (?:change|correct) (?:the product|it|that)\? +|(?:the )?product (?:was|is) wrong[,;.:]? +|(?:sorry|sry|oops|wait|oh|ah|hm+|correction|actually|my mistake|my bad)[,.!:]? +|no(?:[,.!:]+ +| +(?=(?:it|i|the product)\b))|i (?:made a typo|mistyped|misspelt it|misspelled it|got that wrong)[,;.:]? +|that was (?:wrong|a typo)[,;.:]? +|not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?){1,3}"
     r"(?:i meant(?: to say)? |i mean |it(?:'s|’s| is| was| should be| must be)(?: actually)? |that(?:'s| is| should be) |make (?:it|that) |should be )?(?:the |our |my )?(?P<value>[^\n]{1,120})$",
     re.IGNORECASE,
 )
@@ -182,7 +184,14 @@ def labelled(text: str, *, lone_error_label: bool = True, whole_error: bool = Fa
         value = inner[match.end() : end]
         inline_end = match.re.pattern == _INLINE.pattern and end < len(inner)
         first[kind] = _trimmed(value, inline=inline_end, logged="=" in match[0] and match.re.pattern == _INLINE.pattern)
-    return Details(product=first.get("product") or before or None, error=first.get("error") or None)
+    product, error = first.get("product") or before, without_sign_off(first.get("error", ""))
+    return Details(product=_as_name(product) or None, error=error or None)
+
+
+def _as_name(value: str) -> str:
+    """A labelled name without the full stop and the regards behind it."""
+    value = without_sign_off(value)
+    return value[:-1] if value.endswith(".") and not value[:-1].endswith((".", "Inc", "Ltd", "Co")) and words(value) <= 6 else value
 
 
 def _full_label(label: re.Match[str]) -> bool:

@@ -38,6 +38,7 @@ from helpbot.dialogue.conversation import Conversation, Phase
 from helpbot.dialogue.details import Details
 from helpbot.dialogue.events import UserChose, UserSaid, UserSubmitted
 from helpbot.dialogue.policy import Answer, Unknown, decide
+from helpbot.dialogue.values import error_of, is_keyboard_noise, product_of
 from helpbot.dialogue.world import World
 from helpbot.knowledge.base import KnowledgeBase
 from helpbot.messages import Field
@@ -169,7 +170,9 @@ def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
             return replace(diagnosis, error_text=told)
     known = bool(_exact(diagnosis)) and phrases.words(whole) <= _FEW and not diagnosis.error_text
     mostly = diagnosis.kind is InputKind.ERROR and len(diagnosis.error_text) >= 0.5 * len(whole)
-    return replace(diagnosis, error_text=whole) if known or mostly else diagnosis
+    if not known and not mostly:
+        return diagnosis
+    return replace(diagnosis, error_text=error_of(whole))
 
 
 def _exact(diagnosis: Diagnosis) -> tuple[str, ...]:
@@ -608,8 +611,10 @@ def _may_be_name(text: str) -> bool:
 def _value(now: Conversation, text: str, diagnosis: Diagnosis, world: World, *, error_like: bool) -> Act:
     """The field's value: all of the text, unless it plainly belongs to the other field or names the value in a sentence."""
     whole = text.strip()
+    if is_keyboard_noise(whole):
+        return SaidNothing()
     if now.asking is Field.ERROR_MESSAGE:
-        return GaveDetails(error=whole)
+        return GaveDetails(error=error_of(whole))
     first, rest = details.in_lines(whole) if not now.error.given else ("", "")
     if first and not _FAILS.search(first):
         about = _diagnose(now, rest, world)
@@ -621,12 +626,13 @@ def _value(now: Conversation, text: str, diagnosis: Diagnosis, world: World, *, 
             return GaveDetails(product=first, error=rest)
     if error_like and not now.error.settled:
         product = details.product_in(whole, common=common_words(world.knowledge))
-        return GaveDetails(product=product or None, error=diagnosis.error_text or whole)
+        return GaveDetails(product=product or None, error=error_of(diagnosis.error_text or whole))
     if error_like and now.error.given and phrases.fold(whole) == phrases.fold(now.error.value):
         return SaidNothing()
-    name = details.named(whole) or details.meant(whole) or details.product_in(whole, common=frozenset())
+    cut = product_of(whole)
+    name = "" if cut != whole else details.meant(whole) or details.product_in(whole, common=frozenset())
     return GaveDetails(
-        product=name if name and phrases.words(phrases.fold(whole)) <= phrases.words(phrases.fold(name)) + 12 else whole
+        product=name if name and phrases.words(phrases.fold(whole)) <= phrases.words(phrases.fold(name)) + 12 else cut
     )
 
 
