@@ -25,7 +25,10 @@ KEPT_PRODUCTS = [
 ERRORS = [
     ("it says Error 0x80070005 - Access is denied", "Error 0x80070005 - Access is denied"),
     ('The message is\n  {"code": 409,\n   "detail": "x"}', '{"code": 409,\n   "detail": "x"}'),
-    ("Namaste, I am getting below error while syncing contact\n\nContact has no identifier", "Contact has no identifier"),
+    (
+        "Namaste, I am getting below error while syncing contact\n\nContact has no identifier",
+        "Contact has no identifier",
+    ),
     ("Push failed: 3 of 7 items\n\nKind regards\nJo", "Push failed: 3 of 7 items"),
     ("```\nTraceback: x\n  at y\n```", "Traceback: x\n  at y"),
     ("Guten Tag, wir haben ein Problem: API rate limit exceeded", "API rate limit exceeded"),

@@ -117,6 +117,7 @@ class GaveDetails:
     no_product: str = ""  # the user's words for it, where a form was ticked to say that there is none
     no_error: str = ""
     labelled: bool = False  # told behind labels
+    none_said: str = ""  # the user's words behind the error's label, where they say that there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

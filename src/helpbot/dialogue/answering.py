@@ -76,9 +76,10 @@ def _learn(now: Conversation, diagnosis: Diagnosis, text: str, world: World) -> 
     if diagnosis.error_text:
         now = replace(now, error=FieldValue(value=diagnosis.error_text, given=True))
     if not now.product.given:
-        product = details.labelled(text).product or details.product_in(
-            text, common=reading.common_words(world.knowledge)
-        )
+        common = reading.common_words(world.knowledge)
+        product = details.labelled(text).product or ""
+        if not product or phrases.fold(product) in common:
+            product = details.product_in(text, common=common)
         if product:
             now = replace(now, product=FieldValue(value=product, given=True))
     return replace(now, psa=diagnosis.facets.get("psa", now.psa))

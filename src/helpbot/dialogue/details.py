@@ -13,7 +13,7 @@ from typing import Final
 
 from helpbot.dialogue import later
 from helpbot.dialogue.phrases import fold, words
-from helpbot.dialogue.values import error_of, product_of, without_sign_off
+from helpbot.dialogue.values import product_of, without_sign_off
 
 __all__ = [
     "Details",
@@ -87,15 +87,15 @@ _GOT_WITH: Final = later.pattern(
 
 # As in: it's the Lenovo T14 and the error is … / the error says … and the product is …
 _SENTENCE_ERROR: Final = later.pattern(
-    r"(?:^|[\s,.;(-])(?:and |with |gives? |shows? |i (?:get|see|got) |we (?:get|see|got) )?(?:the |an? |this |following |full |exact |same |my |our )*(?:error(?: message| text| code)?|message)"
-    r"(?: (?:that )?(?:i|we) (?:get|see|got|have))?(?: (?:is|was|says|said|reads|shows|states|being|goes))?(?: (?:this|as follows))?[ \t]*(?P<mark>[:=\"“'‘`]|(?<=is )|(?<=says )|(?<=reads )|(?<=was )|(?<=said ))[ \t]*",
+    r"(?:^|[\s,.;(-])(?:and |with |gives? |shows? |i (?:get|see|got) |we (?:get|see|got) )?(?:(?:the |an? |this |following |full |exact |same |my |our )*(?:error(?: message| text| code)?|message)"
+    r"(?: (?:that )?(?:i|we) (?:get|see|got|have))?(?: (?:is|was|says|said|reads|shows|states|being|goes))?|(?:it|which|that)(?: just| only| always| now)? (?:says|said|shows|showed|reads|throws|gives)(?: me)?)(?: (?:this|as follows))?[ \t]*(?P<mark>[:=\"“'‘`]|(?<=is )|(?<=says )|(?<=reads )|(?<=was )|(?<=said )|(?<=shows )|(?<=showed )|(?<=throws )|(?<=gives )|(?<=me ))[ \t]*",
     re.IGNORECASE,
 )
 _SENTENCE_PRODUCT: Final = later.pattern(
     r"(?:^|[\s,.;(])(?:(?:the )?(?:affected )?(?:product|thing|item|device)(?: name)?(?: (?:is|was)(?: (?:called|named))?|'s)|(?:it(?:'s|’s| is)|this is|that(?:'s| is|’s))(?: about| for| with| on)?(?= (?:the|our|my|a|an) )|"
     r"(?:it |this |that )?(?:happens?|occurs?|fails?|appears?|concerns?|affects?|comes up|goes wrong|is|was|get (?:it|this|that)|see (?:it|this|that))(?: only| just| always| mainly)? (?:with|for|on|when (?:i|we) (?:quote|order|sync|add|use))|"
-    r"(?:issues?|problems?|trouble|errors?)(?: is| are| occurs?| happens?)?(?: only| just)? (?:with|for|on|concerning)|when (?:i|we)(?: try to)? (?:quote|order|sync|add|use))"
-    r" (?:(?:the |our |my |a |an |product |item |all |called |named )*)(?P<value>[^\n]+)",
+    r"(?:issues?|problems?|trouble|errors?)(?: is| are| occurs?| happens?)?(?: only| just)? (?:with|for|on|concerning)|when (?:i|we)(?: try to)? (?:quote|order|sync|add|use)|(?:we|i)(?: only| also| mainly)? (?:sell|quote|order|hit (?:this|it)|see (?:this|it)|get (?:this|it))(?: only| mostly)?(?: on| with| for)?(?: (?:a|an|the|every|each) (?:quote|order)s? (?:with|for|of))?(?= (?:the|our|an?) )|(?:quote|order)s? (?:with|for|of)(?= the ))"
+    r" (?:(?:the |our |my |a |an |product |item |all |called |named )*)(?=(?P<value>[^\n]+))",
     re.IGNORECASE,
 )
 _NAMED: Final = later.pattern(
@@ -120,7 +120,7 @@ _CHANGE: Final = later.pattern(
 # A correction that does not say of which field: sorry, I meant the X; not the A, it's the B.
 _MEANT: Final = later.pattern(
     r"^(?:(?:change|correct|make|set|switch) (?:it|that) to +|(?:it(?:'s|’s| is| was) )?not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?|(?:can|could|may) i (?:change|correct) (?:the product|it|that)\? +|(?:the )?product (?:was|is) wrong[,;.:]? +|(?:sorry|sry|oops|wait|oh|ah|hm+|correction|actually|my mistake|my bad)[,.!:]? +|no(?:[,.!:]+ +| +(?=(?:it|i|the product)\b))|i (?:made a typo|mistyped|misspelt it|misspelled it|got that wrong)[,;.:]? +|that was (?:wrong|a typo)[,;.:]? +|not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?){1,3}"
-    r"(?:i meant(?: to say)? |i mean |it(?:'s|’s| is| was| should be| must be)(?: actually)? |that(?:'s| is| should be) |make (?:it|that) |should be )?(?:the |our |my )?(?P<value>[^\n]{1,120})$",
+    r"(?:i meant(?: to say)? |i mean |it(?:'s|’s| is| was| should be| must be)(?: actually)? |that(?:'s| is| should be) |make (?:it|that) |should be )?(?:the |our |my )?(?P<value>[^\n]{1,120})$|^i meant (?:to say )?(?:the |our |my )?(?P<value2>[^\n]{1,120})$",
     re.IGNORECASE,
 )
 # Told once more: sorry, the error is X; I got the error wrong, it's X.
@@ -131,6 +131,10 @@ _RESTATED: Final = later.pattern(
 )
 _EMAIL: Final = later.pattern(
     r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(?![\w-])"
+)
+_NOT_THAT: Final = later.pattern(r"[,;]? *(?:and )?not (?:the |that |an? )?[^\n,;]{1,80}$", re.IGNORECASE)
+_COUNT: Final = later.pattern(
+    r"^\d+(?:st|nd|rd|th)\b|^\d+ ?(?:times?|days?|hours?|weeks?|minutes?|years?|%|x)\b", re.IGNORECASE
 )
 _SAID: Final = later.pattern(
     r"\b(?:i|we|you|it|is|are|was|get|got|see|says|shows|please|thanks|with|but|when|not|no)\b", re.IGNORECASE
@@ -191,7 +195,11 @@ def labelled(text: str, *, lone_error_label: bool = True, whole_error: bool = Fa
 def _as_name(value: str) -> str:
     """A labelled name without the full stop and the regards behind it."""
     value = without_sign_off(value)
-    return value[:-1] if value.endswith(".") and not value[:-1].endswith((".", "Inc", "Ltd", "Co")) and words(value) <= 6 else value
+    return (
+        value[:-1]
+        if value.endswith(".") and not value[:-1].endswith((".", "Inc", "Ltd", "Co")) and words(value) <= 6
+        else value
+    )
 
 
 def _full_label(label: re.Match[str]) -> bool:
@@ -374,7 +382,7 @@ def product_in(text: str, *, common: Collection[str]) -> str:
         name = match["value"]
         end = _END_OF_NAME.search(name)
         name = (name[: end.start()] if end else name).strip().strip("\"“”'`*_")
-        fits = 2 <= len(name) <= _LONGEST_NAME and words(name) <= 8 and _PROPER.search(name)
+        fits = 2 <= len(name) <= _LONGEST_NAME and words(name) <= 8 and _PROPER.search(name) and not _COUNT.match(name)
         if fits and fold(name) not in common and fold(name.split()[0]) not in common:
             return name
     return ""
@@ -395,7 +403,7 @@ def change_of(text: str) -> Details:
     value = match["value"].strip()
     value = value[:-1] if len(value) > 2 and value[-2] in "\"”'" and value[-1] in "?." else value
     value = value[1:-1] if len(value) > 2 and value[0] in "\"“'" and value[-1] in "\"”'" else value
-    return Details(product=value) if what.startswith("product") else Details(error=value)
+    return Details(product=product_of(value)) if what.startswith("product") else Details(error=value)
 
 
 def meant(text: str) -> str:
@@ -403,7 +411,8 @@ def meant(text: str) -> str:
     match = _MEANT.match(text.strip())
     if match is None:
         return ""
-    value = match["value"].strip().rstrip("!").strip('"“”')
+    value = product_of((match["value"] or match["value2"]).strip().rstrip("!").strip('"“”'))
+    value = _NOT_THAT.sub("", value)
     return value if _is_name(value) else ""
 
 

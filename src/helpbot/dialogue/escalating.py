@@ -50,6 +50,9 @@ def person_wanted(now: Conversation, act: acts.PersonWanted, turn: Turn) -> Step
     if now.phase in (Phase.RESOLVED, Phase.CLOSED, Phase.LISTENING) and not now.error.given:
         now = fresh(now) if now.phase is not Phase.LISTENING else now
     if act.text:
+        below = reading.error_below(act.text, turn.world)
+        if below and not act.error:
+            now = replace(now, error=FieldValue(value=below, given=True))
         given = details.labelled(act.text) or details.in_sentence(act.text)
         product = (
             given.product
@@ -217,6 +220,10 @@ def details_given(now: Conversation, act: acts.GaveDetails, turn: Turn) -> Step:
     now = _ticked_none(now, act, turn)
     extras = {name: value for name, value in (("note", act.note), ("urgency", act.urgency)) if value}
     now = replace(now, psa=act.psa or now.psa, email=act.email or now.email, context={**now.context, **extras})
+    if act.none_said and not now.error.given and now.product.settled:
+        asked = replace(now.error, asked=max(1, now.error.asked))
+        now = replace(now, asking=Field.ERROR_MESSAGE, error=asked)
+        return none_given(now, acts.SaidNone(words=act.none_said), turn)
     return _proceed(now, turn)
 
 

@@ -151,7 +151,7 @@ _NO = _any(
     r"\b(?:exactly )?(?:the )?same (?:error|problem|issue|thing|message|result|story|again|as before)", r"\bsame (?:here )?again$", r"^(?:the |it's the |its the )?same$", r"^still$", r"^again$",
     r"\bno (?:luck|change|effect|difference|success|improvement|joy|dice|use|good|help)\b", r"\b(?:nothing|no ?thing) (?:changed|happened|happens|helps|helped|works|worked|new)\b",
     r"\b(?:thanks|thank you|thx|cheers) for nothing\b", r"\b(?:useless|worthless|rubbish|garbage|unhelpful|waste of (?:my |our )?time|wasting (?:my|our)|wasted (?:my|our)|nonsense|bullshit|crap)\b",
-    r"\b(?:already|just) (?:tried|did|done|checked|looked|tested|have done)\b", r"\b(?:tried|did|done|checked|followed|went through) (?:that|this(?! time)|it|all|everything|both|the steps|all (?:of )?(?:that|the|those|these|steps))\b(?!.*\b(?:works|worked|solved|fixed)\b)",
+    r"\b(?:already|just) (?:tried|did|done|checked|looked|tested|have done)\b", r"(?<!that )(?<!this )(?<!it )\b(?:tried|did|done|checked|followed|went through) (?:that|this(?! time)|it|all|everything|both|the steps|all (?:of )?(?:that|the|those|these|steps))\b(?!.*\b(?:works|worked|solved|fixed)\b)",
     r"\bwithout (?:success|luck|effect|result)", r"\bto no avail\b", r"\bin vain\b", r"\bkeeps? (?:failing|coming|happening|showing|appearing|popping)", r"\b(?:comes|came|is|it's|its) back\b", r"\bback again\b",
     r"\b(?:error|problem|issue|message|it) (?:persists|remains|continues|is still|stays)\b", r"\bpersists\b",
     r"^(?:(?:very|how) )?funny$", r"^(?:lol|haha)\b", r"\b(?:but )?not for (?:the )?(?:others?|all|every|everything|some|another)\b", r"\bonly for (?:some|one)\b",

@@ -37,14 +37,14 @@ from helpbot.dialogue.acts import (
 from helpbot.dialogue.conversation import Conversation, Phase
 from helpbot.dialogue.details import Details
 from helpbot.dialogue.events import UserChose, UserSaid, UserSubmitted
-from helpbot.dialogue.policy import Answer, Unknown, decide
+from helpbot.dialogue.policy import Answer, decide
 from helpbot.dialogue.values import error_of, is_keyboard_noise, product_of
 from helpbot.dialogue.world import World
 from helpbot.knowledge.base import KnowledgeBase
 from helpbot.messages import Field
 from helpbot.understanding.diagnosis import Diagnosis, InputKind
 
-__all__ = ["common_words", "facet_named", "is_different", "read"]
+__all__ = ["common_words", "error_below", "facet_named", "is_different", "read"]
 
 _ORDINALS: Final = (
     (r"1|1\.|1st|one|first|the first|#1|a|top|upper", 1), (r"2|2\.|2nd|two|second|the second|#2|b", 2),
@@ -197,7 +197,7 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
     exact = _exact(diagnosis)
     open_case = now.open_case
     fresh = [name for name in exact if name not in now.offered]
-    if not fresh and (phrases.is_person(folded) or diagnosis.handover >= _HANDOVER):
+    if not fresh and (phrases.is_person(folded) or diagnosis.handover >= _HANDOVER or _person_beside(text)):
         return PersonWanted(text=text, error=diagnosis.error_text if diagnosis.error_text != text.strip() else "")
     if open_case is not None:
         act = _about_case(now, event, folded, diagnosis)
@@ -205,7 +205,7 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
             return act
     if now.phase is Phase.CLARIFYING:
         own = phrases.looks_like_question(text) and _own_answer(now, diagnosis, world)
-        picked = _picked(now, folded, by_words=not own)
+        picked = _picked(now, folded, by_words=not own and not exact)
         if picked is not None:
             return picked
     if not fresh:
@@ -219,7 +219,62 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
         joined = _diagnose(now, f"{now.question}\n{text}", world)
         if _best_confidence(joined) > _best_confidence(diagnosis):
             return Asked(text=f"{now.question}\n{text}", diagnosis=joined)
+    if not exact and _leans_on_answer(now, text, folded, diagnosis, world):
+        where = re.match(r"^(?:\w+[,.]? )?(?:where|which (?:page|menu|article|screen))\b", folded)
+        return FollowedUp(text=text, kind="where" if where else "detail")
     return Asked(text=text, diagnosis=diagnosis)
+
+
+_LONGEST_FOLLOW_UP: Final = 16  # words
+
+
+def _leans_on_answer(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> bool:
+    """Whether a question that is not known by itself goes on about the last answer: in its words, or with "it"."""
+    if now.phase not in (Phase.PROPOSING, Phase.RESOLVED) or not now.offered:
+        return False
+    if (
+        not (text.rstrip().endswith("?") or phrases.looks_like_question(text))
+        or phrases.words(folded) > _LONGEST_FOLLOW_UP
+    ):
+        return False
+    if _confident(diagnosis, world):
+        return False
+    among = {each.resolution for problem in diagnosis.problems for each in problem.candidates[:3]}
+    return bool(among & set(now.offered)) or bool(_LEANS.search(folded)) or _shares_words(now, folded, world.knowledge)
+
+
+def _shares_words(now: Conversation, folded: str, knowledge: KnowledgeBase) -> bool:
+    """Whether it uses a longer word of the last answer."""
+    said = set(re.findall(r"[^\W\d_]{5,}", folded))
+    return any(
+        word in phrases.fold(line)
+        for name in now.offered
+        if (found := knowledge.resolutions.get(name)) is not None
+        for line in (found.cause, *(point.text for point in found.points), *(step.text for step in found.steps))
+        for word in said
+    )
+
+
+_SENTENCES: Final = later.pattern(r"[.!?;…]+(?:\s+|$)|\n+")
+_CALL: Final = 7  # words of a sentence that does nothing but call for a person
+
+
+def _person_beside(text: str) -> bool:
+    """Whether a short sentence of several calls for a person: "Person please. It's about the …"."""
+    if len(text) > 1_000:
+        return False
+    parts = [phrases.fold(part) for part in _SENTENCES.split(text) if part and part.strip()]
+    return len(parts) > 1 and any(phrases.words(part) <= _CALL and phrases.is_person(part) for part in parts)
+
+
+def error_below(text: str, world: World) -> str:
+    """An error message in a paragraph of its own, below what is said to us."""
+    above, _, below = text.strip().partition("\n\n")
+    below = error_of(below)
+    if not above.strip() or not below or phrases.words(phrases.fold(above)) > 40:
+        return ""
+    told = world.diagnose(below, {})
+    return below if told.kind is InputKind.ERROR or _exact(told) or _FAILS.search(below) else ""
 
 
 def _best_confidence(diagnosis: Diagnosis) -> float:
@@ -239,7 +294,7 @@ def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis,
             return leaning
     act: Act | None = None
     if now.phase in (Phase.PROPOSING, Phase.REFUSING, Phase.CLARIFYING):
-        act = _reaction(now, text, folded, diagnosis)
+        act = _reaction(now, text, folded, diagnosis, world)
     elif now.phase is Phase.WAITING:
         act = _beside_case(text, folded)
     if act is not None:
@@ -251,8 +306,10 @@ def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis,
     return None
 
 
-def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis) -> Act | None:
+def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
     """What is said to an answer, a question back or a refusal."""
+    if now.phase is Phase.PROPOSING and (weighed := _helped(now, text, folded, diagnosis, world)) is not None:
+        return weighed
     if phrases.is_solved(folded):
         return SaidYes(text=text)
     if now.phase is Phase.REFUSING and phrases.is_go_ahead(folded):
@@ -266,6 +323,39 @@ def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis) -
     if phrases.is_will_try(folded):
         return WillTry()
     return SaidYes(text=text) if phrases.is_yes(folded) else None
+
+
+# Did it help? What was learnt from the operator's phrases and what a pattern says are added up, each worth something.
+_PATTERN: Final = 0.35  # a pattern that fits
+_HELPED_AT: Final = 0.45  # the least that a yes or a no must come to
+_HELPED_LEAD: Final = 0.15  # and how far all else must be behind it
+_LONGEST_REACTION: Final = 45  # words
+_NOT_SHOUTED: Final = later.pattern(r"(?:^|[.!?,] )NOT[.!]")
+
+
+def _helped(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
+    """A yes or a no to "did this solve it?", in whatever words; None where it is rather something else."""
+    if phrases.words(folded) > _LONGEST_REACTION:
+        return None
+    if _NOT_SHOUTED.search(text):
+        return SaidNo(text=text)
+    heard = world.hear(text)
+    if heard is None:
+        return None
+    question = phrases.looks_like_question(text) or text.rstrip().endswith("?")
+    solved = phrases.is_solved(folded) or phrases.is_yes(folded)
+    thanks = phrases.is_thanks(folded)
+    good = max(heard.scores["solved"] + _PATTERN * solved, heard.scores["thanks"] + _PATTERN * thanks)
+    bad = heard.scores["not_solved"] + _PATTERN * _says_no(text, folded)
+    rest = max(score for act, score in heard.scores.items() if act not in ("solved", "thanks", "not_solved"))
+    rest = max(rest, heard.scores["other"] + 2 * _PATTERN * question)
+    if _own_answer(now, diagnosis, world):
+        rest += _PATTERN
+    if good >= _HELPED_AT and good >= max(bad, rest) + _HELPED_LEAD:
+        return SaidYes(text=text)
+    if bad >= _HELPED_AT and bad >= max(good, rest) + _HELPED_LEAD:
+        return SaidNo(text=text, error=_beside_no(text, diagnosis.error_text))
+    return None
 
 
 def _beside_case(text: str, folded: str) -> Act | None:
@@ -293,9 +383,9 @@ _EXPECTED: Final[Mapping[Phase, tuple[tuple[str, ...], float]]] = {
     Phase.CLOSED: (("person", "greeting", "thanks"), 0.2),
     Phase.CLARIFYING: (("person", "cancel", "thanks"), 0.2),
     Phase.PROPOSING: (("solved", "thanks", "not_solved", "person", "cancel", "will_try"), 0.12),
-    Phase.REFUSING: (("person", "solved", "thanks", "cancel", "will_try"), 0.15),
+    Phase.REFUSING: (("person", "solved", "thanks", "cancel", "will_try", "not_solved"), 0.15),
     Phase.WAITING: (("solved", "thanks", "person", "news", "cancel"), 0.2),
-    Phase.ASKING: (("solved", "person", "cancel", "none", "why", "will_try"), 0.2),
+    Phase.ASKING: (("solved", "person", "cancel", "none", "why", "will_try", "not_solved"), 0.2),
 }
 _NONE_LEAD: Final = 0.35  # a value lost is worse than one question more
 _ALIKE: Final = (frozenset({"solved", "thanks"}),)
@@ -315,6 +405,10 @@ def _heard(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, worl
         lead_wanted = _NONE_LEAD
     if act == "solved" and now.phase is Phase.WAITING and not phrases.tells_state(folded):
         act = "thanks"  # praise alone does not close a case
+    if act == "not_solved" and now.phase is Phase.REFUSING:
+        act = "person"  # what was told before did not help either
+    if act == "not_solved" and now.phase is Phase.ASKING:
+        act, lead_wanted = "will_try", _NONE_LEAD  # it is said once more that it does not work: the form waits
     if lead < lead_wanted or (lead < 2 * lead_wanted and _confident(diagnosis, world)):
         return None
     made: dict[str, Act] = {
@@ -330,9 +424,10 @@ _RATHER: Final = 0.15  # how far yes and no must lie apart where the message say
 
 def _rather(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
     """A short statement after an answer that the articles know nothing about: rather a yes or a no than a question."""
-    unknown = all(isinstance(decide(problem, world.policy, world.knowledge), Unknown) for problem in diagnosis.problems)
     told = diagnosis.error_text or any(problem.unknown_error for problem in diagnosis.problems)
-    if now.phase is not Phase.PROPOSING or not unknown or told or "?" in text or phrases.words(folded) > _SHORT:
+    if now.phase is not Phase.PROPOSING or told or "?" in text or phrases.words(folded) > _SHORT:
+        return None
+    if _own_answer(now, diagnosis, world):
         return None
     heard = world.hear(text) if not phrases.looks_like_question(text) else None
     if heard is None:
@@ -469,7 +564,7 @@ def _part_of(error: str, whole: str) -> bool:
 
 def _change(now: Conversation, text: str) -> Corrected | None:
     """A correction of the form or the case: of a named field, or of the product where it only says what was meant."""
-    change = details.change_of(text)
+    change = next(filter(None, map(details.change_of, _from_each_sentence(text))), Details())
     if not change:
         again = details.restated(text)
         known = now.phase is not Phase.ASKING or (now.product.given if again.product else now.error.given)
@@ -480,6 +575,12 @@ def _change(now: Conversation, text: str) -> Corrected | None:
     case = now.open_case
     before = now.product.value if now.phase is Phase.ASKING else case.product_name if case else ""
     return Corrected(product=name) if name and before and not _FAILS.search(name) else None
+
+
+def _from_each_sentence(text: str) -> list[str]:
+    """All of the text, then what is left behind each of its first sentences."""
+    starts = [0, *(match.end() for match in _SENTENCES.finditer(text[:300]))]
+    return [text[start:] for start in starts if text[start:].strip()]
 
 
 def _picked(now: Conversation, folded: str, *, by_words: bool) -> Act | None:
@@ -559,6 +660,9 @@ def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World)
         return SaidNone(words=text.strip())
     if phrases.is_why(folded) and phrases.words(folded) <= 14:
         return WhyWanted()
+    aside = _question_within(text)
+    if aside:
+        return Aside(text=aside, diagnosis=_diagnose(now, aside, world))
     diagnosis = _diagnose(now, text, world)
     error_like = bool(_exact(diagnosis)) or (diagnosis.kind is InputKind.ERROR and not named)
     wanted = (phrases.is_person(folded) and not (named and phrases.has_other_words(folded))) or (
@@ -580,12 +684,28 @@ def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World)
     return _value(now, text, diagnosis, world, error_like=error_like)
 
 
+_ASIDE: Final = later.pattern(
+    r"^(?:(?:uh+|um+|hm+|ok(?:ay)?|wait|sorry|sry|hang on|hold on|one (?:thing|question|sec)|quick question|question|stop|and|but|so|well|before (?:i do|that|i answer|we go on|this|i forget|you ask)|first|btw|by the way|also|oh)[ ,:.;!-]+){1,4}"
+    r"(?P<question>(?:what|where|why|how|when|which|who|can|could|does|do|did|is|are|will|would|should|may|must)\b[^\n]{3,200}\?)$",
+    re.IGNORECASE,
+)
+
+
+def _question_within(text: str) -> str:
+    """The question in a message of the form that begins with a word of pause: "hm, before that: can I …?"."""
+    match = _ASIDE.match(text.strip())
+    return match["question"] if match else ""
+
+
 def _given_details(now: Conversation, text: str) -> GaveDetails | None:
     """Fields behind labels or told in a sentence. Where only the error is missing, the message is rather the error."""
     only_error = now.asking is Field.ERROR_MESSAGE and now.product.settled
     given = details.labelled(text, lone_error_label=now.product.labelled, whole_error=only_error)
     if given:
-        return GaveDetails(product=given.product, error=given.error, labelled=True)
+        none = given.error if given.error and phrases.is_none(phrases.fold(given.error)) else None
+        return GaveDetails(
+            product=given.product, error=None if none else given.error, labelled=True, none_said=none or ""
+        )
     told = Details() if only_error else details.in_sentence(text)
     return GaveDetails(product=told.product, error=told.error) if told else None
 

@@ -1,4 +1,4 @@
-"""Cut a value out of the words that people put around it: "ok. it's about the X, please", "it says: …", a greeting above.
+"""Cut a value out of the words that people put around it: "ok. it's about the X, please", "it says: …", a greeting.
 
 What is returned is always a piece of the text, never rewritten; where nothing is plainly around it, all of the text.
 """
@@ -36,7 +36,10 @@ _TAIL: Final = later.pattern(
 )
 _SENTENCE_END: Final = later.pattern(r"[.!?…]\s+|\n+")
 _NAME: Final = later.pattern(r"(?=.*(?:\d|[A-Z]))[^\n?]{2,80}")
-_NO_NAME: Final = later.pattern(r"\b(?:i|i'm|you|we|it|is|are|was|were|did|do|does|have|has|not|don't|please|sorry|my|your|that|this|what|why|how)\b", re.IGNORECASE)
+_NO_NAME: Final = later.pattern(
+    r"\b(?:i|i'm|you|we|it|is|are|was|were|did|do|does|have|has|not|don't|please|sorry|my|your|that|this|what|why|how)\b",
+    re.IGNORECASE,
+)
 _PAIRS: Final = {'"': '"', "“": "”", "'": "'", "‘": "’", "`": "`", "«": "»", "„": "“"}
 
 _SIGN_OFF: Final = later.pattern(
@@ -158,5 +161,7 @@ def is_keyboard_noise(text: str) -> bool:
     word = fold(text)
     if not (4 <= len(word) <= 24 and word.isalpha() and text.strip().islower()):
         return False
-    runs = sum(any(word[at : at + 3] in row or word[at : at + 3] in row[::-1] for row in _ROWS) for at in range(len(word) - 2))
+    runs = sum(
+        any(word[at : at + 3] in row or word[at : at + 3] in row[::-1] for row in _ROWS) for at in range(len(word) - 2)
+    )
     return runs >= (len(word) - 2) / 2 or not any(letter in "aeiouyäöüéèà" for letter in word)

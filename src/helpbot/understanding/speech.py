@@ -16,6 +16,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from helpbot.understanding.classifier import fit
+
 __all__ = ["ACTS", "OTHER", "Encode", "Heard", "SpeechActs"]
 
 ACTS: Final = ("solved", "thanks", "not_solved", "person", "cancel", "none", "why", "news", "will_try", "greeting")
@@ -95,18 +97,18 @@ class SpeechActs:
         for row, text in enumerate(texts):
             at, values = _row(text, columns, idf, meaning=encode is not None)
             dense[row, at] = values
-        products = (dense @ dense.T).astype(np.float64)
+        products = dense @ dense.T
         if encode:
-            products += _MEANING * np.exp(_SHARPNESS * (vectors @ vectors.T - 1))
-        inverse = np.linalg.inv(products + _RIDGE * np.eye(len(texts)))
+            products += np.float32(_MEANING) * np.exp(np.float32(_SHARPNESS) * (vectors @ vectors.T - 1))
         wanted = np.zeros((len(texts), len(_CLASSES)))
         wanted[np.arange(len(texts)), labels] = 1.0
-        dual = inverse @ wanted
+        learnt = fit(products, wanted, _RIDGE)
+        dual = learnt.dual
         linear = dense.T @ dual.astype(np.float32)
         made = cls(
             columns, idf, linear, dual.astype(np.float32) if encode else np.empty((0, 0), np.float32), vectors, encode
         )
-        made.unseen, made.labels = wanted - dual / np.diag(inverse)[:, None], labels
+        made.unseen, made.labels = learnt.unseen, labels
         return made
 
     def arrays(self) -> dict[str, NDArray[Any]]:
