@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import expect
 
+from helpbot.channels.web.images import Shelf
 from helpbot.desk.records import Act
 from tests.browser.support import Talk
 from tests.web.support import BILLING, Running
@@ -264,6 +267,28 @@ def test_a_screenshot_is_pasted_sent_and_seen(talk: Open) -> None:
     expect(page.frame.locator(".chosen figcaption")).to_have_text("error dialog.png")
     page.say("this is what I see")
     expect(page.frame.locator(".m.user figure img")).to_have_attribute("src", re.compile("^blob:"))
+    page.calm()
+
+
+def test_an_agents_files_are_seen_or_saved(talk: Open, running: Running) -> None:
+    page = talk()
+    case = page.case()
+    id_ = running.bot.desk.case(case).conversation
+    shelf = Shelf(running.bot.settings.files)
+    picture = io.BytesIO()
+    Image.new("RGB", (60, 40), "red").save(picture, "PNG")
+    files = (
+        ("a" * 26, "mapping.png", picture.getvalue()),
+        ("b" * 26, "<b>guide</b>.html", b"<script>alert(1)</script>"),
+    )
+    names = tuple(shelf.take(id_, *file) or "" for file in files)
+    running.bot.agent(Act.REPLY, case, "Here is how.", attachments=names)
+    expect(page.frame.locator(".m.agent figure img")).to_have_attribute("src", re.compile("^blob:"))
+    button = page.frame.locator(".m.agent .file")
+    expect(button).to_have_text("b>.html")
+    with page.page.expect_download() as download:
+        button.click()
+    assert download.value.path().read_bytes() == b"<script>alert(1)</script>"
     page.calm()
 
 

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from helpbot.channels.web.app import PUBLIC
 from helpbot.channels.web.gate import client_address
 from helpbot.channels.web.identity import parse_keys
-from helpbot.channels.web.images import display_name, sniff
+from helpbot.channels.web.images import Shelf, display_name, sniff
 from helpbot.channels.web.logs import JsonLines
 from helpbot.channels.web.sites import Site
-from helpbot.desk.records import DeskSettings
+from helpbot.desk.records import Act, DeskSettings
 from helpbot.escalation.routing import Route, Routing
 from tests.web.support import BILLING, SECRET, Bot, Running, Visitor, client, key
 
@@ -184,13 +184,45 @@ def test_a_picture_is_drawn_anew_and_only_its_owner_sees_it(web: httpx.Client) -
     got = web.get(f"{visitor.path}/attachments/{kept['id']}", headers=visitor.auth)
     assert b"canary" not in got.content
     assert Image.open(BytesIO(got.content)).size == (8, 8)
-    assert got.headers["content-disposition"] == "attachment"
+    assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''passwd.png"
     assert "sandbox" in got.headers["content-security-policy"]
     assert web.get(f"{visitor.path}/attachments/{kept['id']}", headers=Visitor(web).auth).status_code == 404
     answer = visitor.done(visitor.post({"text": "see this", "attachments": [kept["id"]]}))
     assert answer["messages"][0]["attachments"] == [{"id": kept["id"], "name": "passwd.png", "text": ""}]
     stranger = Visitor(web)
     assert stranger.post({"text": "x", "attachments": [kept["id"]]}).status_code == 422
+
+
+def test_an_agents_file_is_saved_never_shown_and_its_pictures_are_drawn_anew(
+    web: httpx.Client, running: Running
+) -> None:
+    visitor = Visitor(web)
+    case = visitor.case()
+    shelf = Shelf(running.bot.settings.files)
+    page = b"<script>alert(document.domain)</script>"
+    files = {
+        "a" * 26: ('../x"\r\n\u202eé.html', page),
+        "b" * 26: ("shot.jpg", png(kind="JPEG")),
+        "c" * 26: ("x.png", page),
+    }
+    names = tuple(shelf.take(visitor.id, id_, name, data) or "" for id_, (name, data) in files.items())
+    assert names == tuple(shelf.take(visitor.id, id_, name, data) for id_, (name, data) in files.items())
+    running.bot.agent(Act.REPLY, case, "See these", attachments=names)
+    last = visitor.messages()[-1]
+    assert [file["id"] for file in last["attachments"]] == list(files)
+    assert last["attachments"][0]["name"] == 'x"é.html'
+    for id_, (_, data) in files.items():
+        got = web.get(f"{visitor.path}/attachments/{id_}", headers=visitor.auth)
+        picture = id_[0] == "b"
+        assert got.headers["content-type"] == ("image/png" if picture else "application/octet-stream")
+        assert got.headers["content-disposition"].startswith("attachment; filename*=UTF-8''")
+        assert got.headers["x-content-type-options"] == "nosniff"
+        assert "sandbox" in got.headers["content-security-policy"]
+        assert (got.content == data) is not picture
+        assert got.content[:4] == (b"\x89PNG" if picture else data[:4])
+        assert web.get(f"{visitor.path}/attachments/{id_}", headers=Visitor(web).auth).status_code == 404
+    assert shelf.take(visitor.id, "../../etc", "x", b"x") is None
+    assert Shelf(None).take(visitor.id, "a" * 26, "x", b"x") is None
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP"])

@@ -33,7 +33,7 @@ export async function call<T>(method: string, path: string, body?: unknown, head
     signal: AbortSignal.timeout(30_000),
   });
   const type = response.headers.get("Content-Type") ?? "";
-  if (response.ok) return (type.includes("json") ? response.json() : type.startsWith("image/") ? response.blob() : response.text()) as Promise<T>;
+  if (response.ok) return (type.includes("json") ? response.json() : type.startsWith("text/") ? response.text() : response.blob()) as Promise<T>;
   const problem = await response.json().catch(() => ({}));
   throw new Refused(response.status, problem.detail || problem.title || t("failed"), Number(response.headers.get("Retry-After")) || 0);
 }

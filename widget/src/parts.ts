@@ -131,11 +131,26 @@ export function reply(seq: number, answer: Reply): Kid[] {
   ];
 }
 
+const bytesOf = (id: string): Promise<Blob> => call<Blob>("GET", `/${saved().id}/attachments/${id}`);
+
+/** A file that is saved, never shown: fetched only when it is wanted. */
+function saveable(id: string, name: string): HTMLElement {
+  const save = (): void => void bytesOf(id).then((bytes) => h("a", { href: URL.createObjectURL(bytes), download: name }).click(), () => undefined);
+  return h("button", { type: "button", class: "file", click: save }, icon("clip"), h("span", {}, ...plain(name)));
+}
+
 function picture(id: string, name: string): HTMLElement {
   const image = h("img", { alt: name, loading: "lazy" });
-  void call<Blob>("GET", `/${saved().id}/attachments/${id}`).then((bytes) => (image.src = URL.createObjectURL(bytes)), () => image.remove());
-  return h("figure", {}, image, h("figcaption", {}, ...plain(name)));
+  const figure = h("figure", {}, image, h("figcaption", {}, ...plain(name)));
+  void bytesOf(id).then(
+    (bytes) => (bytes.type.startsWith("image/") ? (image.src = URL.createObjectURL(bytes)) : figure.replaceWith(saveable(id, name))),
+    () => image.remove());
+  return figure;
 }
+
+/** Users send pictures only; agents send anything. */
+const attached = (author: string, id: string, name: string): HTMLElement =>
+  author === "user" || /\.(?:png|jpe?g|webp)$/i.test(name) ? picture(id, name) : saveable(id, name);
 
 export const clock = (at: string | number): HTMLElement => {
   const date = new Date(at);
@@ -160,7 +175,7 @@ export function bubble(message: Message): HTMLElement {
     h("div", { class: "b" },
       h("span", { class: author === "agent" ? "name" : "sr" }, who && (author === "agent" ? who : `${who}: `)),
       ...(message.reply ? reply(seq, message.reply) : [h("p", { class: "text", dir: "auto", ...(text.length > 900 ? { tabindex: 0 } : {}) }, ...plain(text))]),
-      ...message.attachments.map((each) => picture(each.id, each.name))),
+      ...message.attachments.map((each) => attached(author, each.id, each.name))),
     author !== "system" && h("footer", {}, clock(message.at)));
 }
 

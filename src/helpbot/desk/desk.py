@@ -183,6 +183,7 @@ class Desk:
             turn = _Turn(self, now, record, at)
             turn.heard(inbound, self._shown(inbound, now))
             turn.advance(event, tx)
+            turn.overheard(now, tx)
             return turn
 
         turn, replayed = self._commit(scope, inbound.key, digest, record, prepare, at)
@@ -637,6 +638,8 @@ class Desk:
         for name in ("case", "resolution", "reason"):
             _check_text(name, getattr(command, name), 2000)
         _check_text("text", command.text, self._settings.max_text)
+        for name in command.attachments:
+            _check_text("attachment", name, 500)
         if command.act in {Act.REPLY, Act.NOTE} and not command.text.strip():
             raise CallError(Code.INVALID, f"a {command.act.value} has no text", "Write what is to be said")
         if command.act is Act.SUGGEST and not command.resolution:
@@ -663,6 +666,7 @@ class _Turn:
     new_cases: dict[str, Case] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)  # those that were there and changed
     mails: list[str] = field(default_factory=list)
+    enclosed: tuple[str, ...] = ()  # files that go along with an agent's words
     record: ConversationRecord = field(init=False)
 
     def __post_init__(self) -> None:
@@ -685,6 +689,24 @@ class _Turn:
         self._take(event, tx)
         self.close(self.now, idle=idle)
 
+    def overheard(self, earlier: Conversation, tx: Transaction | None) -> None:
+        """Let agents who watch a case see what its user and the bot say meanwhile, where nothing else passes it on."""
+        case = earlier.open_case
+        if case is None or any(delivery.kind == Kind.MESSAGE_TO_AGENTS for delivery in self.deliveries):
+            return
+        heard, *answers = self.messages
+        self._tell(
+            Kind.MESSAGE_BESIDE,
+            self._case(case.id, _inside(tx)),
+            message=heard,
+            extra={
+                "tell": "beside",
+                "text": heard.text,
+                "attachments": list(heard.attachments),
+                "answered": "\n".join(answer.text for answer in answers if answer.author == "bot"),
+            },
+        )
+
     def commanded(self, command: AgentCommand, case: Case, tx: Transaction) -> None:
         """Do what an agent asked for."""
         who = command.agent.name or command.agent.id
@@ -699,6 +721,7 @@ class _Turn:
             return
         event = _agent_event(command, who, self.at)
         said = len(self.messages)
+        self.enclosed = command.attachments if command.act is Act.REPLY else ()
         self._take(event, tx)
         after = self.cases.get(case.id, case)
         if command.act in {Act.REPLY, Act.SUGGEST, Act.ASK}:
@@ -712,9 +735,9 @@ class _Turn:
                 )
         self.close(self.now, idle=True)
 
-    def say(self, reply: Reply, *, author: str, name: str = "") -> None:
+    def say(self, reply: Reply, *, author: str, name: str = "", attachments: tuple[str, ...] = ()) -> None:
         """Tell the user something."""
-        message = self._message(author=author, name=name, text=reply.text, reply=reply)
+        message = self._message(author=author, name=name, text=reply.text, reply=reply, attachments=attachments)
         settings = self.desk._settings
         route = settings.reply_routes.get(self.now.channel)
         if route is not None and route in settings.routing.routes:
@@ -807,7 +830,8 @@ class _Turn:
     def _perform(self, action: Action, tx: Transaction | None) -> None:
         match action:
             case Say(reply=reply, speaker=speaker):
-                self.say(reply, author="agent" if speaker else "bot", name=speaker)
+                enclosed, self.enclosed = (self.enclosed, ()) if speaker else ((), self.enclosed)
+                self.say(reply, author="agent" if speaker else "bot", name=speaker, attachments=enclosed)
             case OpenCase():
                 self._open(action, _inside(tx))
             case ChangeCase(case_id=case_id):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -34,7 +35,16 @@ __all__ = [
     "Sight",
     "Started",
     "Visibility",
+    "file_name",
 ]
+
+
+_STORED = re.compile(r"[a-z0-9]{26}/(?=.)", re.DOTALL)
+
+
+def file_name(attachment: str) -> str:
+    """What people call an attachment: a stored file is named `id/name` in a message, any other by its name alone."""
+    return _STORED.sub("", attachment, count=1) if _STORED.match(attachment) else attachment
 
 
 class Visibility(StrEnum):

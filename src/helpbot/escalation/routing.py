@@ -23,6 +23,7 @@ class Kind:
     CASE_UPDATED: Final = "case.updated"
     CASE_RESOLVED: Final = "case.resolved"
     MESSAGE_TO_AGENTS: Final = "message.to_agents"  # the user's own words, about an open case
+    MESSAGE_BESIDE: Final = "message.beside"  # what the user and the bot said meanwhile, that nothing passed on
     MESSAGE_TO_USER: Final = "message.to_user"  # the bot's or an agent's words, where the user is
     MESSAGE_CREATED: Final = "message.created"  # any public message, for programs
     CONVERSATION_RESOLVED: Final = "conversation.resolved"
@@ -39,6 +40,7 @@ KINDS: Final[Mapping[str, frozenset[str]]] = {
             Kind.CASE_UPDATED,
             Kind.CASE_RESOLVED,
             Kind.MESSAGE_TO_AGENTS,
+            Kind.MESSAGE_BESIDE,
             Kind.MESSAGE_TO_USER,
         }
     ),

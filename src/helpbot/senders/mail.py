@@ -18,7 +18,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, select_auto
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from helpbot.desk.desk import utc_now
-from helpbot.desk.records import SendResult
+from helpbot.desk.records import SendResult, file_name
 from helpbot.errors import Fault, KnowledgeError, OutsideError, SettingError
 from helpbot.escalation.brief import REASONS, Line, brief, one_line, subject
 from helpbot.escalation.routing import Kind
@@ -180,6 +180,8 @@ class MailSender:
         own = delivery.kind == Kind.TRANSCRIPT
         lines = [_line(message, own=own) for message in parcel.transcript]
         text = str(delivery.payload.get("text", "")) or (parcel.message.text if parcel.message else "")
+        if delivery.kind == Kind.MESSAGE_TO_USER and parcel.message and parcel.message.attachments:
+            text += f"\n\n{_enclosed(parcel.message)}"  # the files themselves are in the chat
         return {
             "company": self._company,
             "kind": delivery.kind,
@@ -239,14 +241,17 @@ def _refused(recipients: Mapping[str, tuple[int, bytes]]) -> OutsideError:
     return OutsideError(f"the mail server refused the recipient ({code})", permanent=all(c >= 500 for c in codes))
 
 
+def _enclosed(message: Message) -> str:
+    return "[" + ", ".join(file_name(each) for each in message.attachments) + "]"
+
+
 def _line(message: Message, *, own: bool = False) -> Line:
     who = message.name or {"user": "User", "bot": "Bot"}.get(message.author, message.author)
     if own and message.author == "user":
         who = "You"
     text = message.text
     if message.attachments:
-        names = [name.partition("/")[2] or name if own else name for name in message.attachments]
-        text += "\n[" + ", ".join(names) + "]"
+        text += f"\n{_enclosed(message)}"
     return Line(at=message.at, who=who, text=text)
 
 

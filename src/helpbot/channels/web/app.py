@@ -19,7 +19,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from fastapi import Body, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -624,23 +624,26 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
 
     @app.get(
         base + "/{conversation_id}/attachments/{attachment_id}",
-        responses={200: {"content": {"image/png": {}}, "description": "The picture."}, **_answers()},
+        responses={
+            200: {"content": {"image/png": {}, "application/octet-stream": {}}, "description": "The file."},
+            **_answers(),
+        },
         tags=tags,
-        summary="A screenshot",
+        summary="A file",
         response_class=Response,
     )
     async def picture(request: Request, conversation_id: str, attachment_id: str) -> Response:
-        """A picture of this conversation."""
+        """A file of this conversation: a picture as PNG; any other file of an agent's is to be saved, never shown."""
         view = await web.authorised(request)
-        data = await web.slow.run(web.shelf.get, view.id, attachment_id)
-        if data is None:
+        found = await web.slow.run(web.shelf.find, view.id, attachment_id)
+        if found is None:
             raise CallError(Code.NOT_FOUND, "there is no such conversation", "Start a new one")
         headers = {
-            "Content-Disposition": "attachment",
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name, safe='')}",
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Cache-Control": "private, no-store",
         }
-        return Response(data, headers=headers, media_type="image/png")
+        return Response(found.data, headers=headers, media_type=found.media)
 
     @app.post(
         base + "/{conversation_id}/rating",

@@ -7,6 +7,7 @@ faults. Run as a program (`python -m helpbot.channels.web.images`) this module i
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import secrets
@@ -21,7 +22,7 @@ from typing import Final
 
 from helpbot.channels.web.problems import ProblemError
 
-__all__ = ["Kept", "Shelf", "display_name", "sniff"]
+__all__ = ["Kept", "Shelf", "Stored", "display_name", "sniff"]
 
 _MAGIC: Final = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpg"))
 MEDIA: Final = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
@@ -61,6 +62,15 @@ class Kept:
     def ref(self) -> str:
         """`id/name`."""
         return f"{self.id}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A file as it is handed out. A picture that was drawn anew may be shown; anything else is saved by its name."""
+
+    name: str
+    data: bytes
+    media: str
 
 
 class Shelf:
@@ -114,12 +124,36 @@ class Shelf:
             found.append(f"{id_}/{path.read_text('utf-8')}")
         return tuple(found)
 
-    def get(self, conversation: str, id_: str) -> bytes | None:
-        """A picture's bytes, always PNG."""
+    def take(self, conversation: str, id_: str, name: str, data: bytes) -> str | None:
+        """Keep an agent's file under an id of the caller's, and say what a message names it by; None: nowhere to.
+
+        The same id again is the same file. A picture is drawn anew like a visitor's; any other kind stays as it is.
+        """
         if self._root is None or not _ID.fullmatch(id_):
             return None
-        path = self._folder(conversation) / f"{id_}.png"
-        return path.read_bytes() if path.is_file() else None
+        drawn = None
+        if sniff(data) and self.open:
+            with contextlib.suppress(ProblemError):  # a picture that cannot be drawn can still be saved
+                drawn = _redraw(data)
+        folder = self._folder(conversation)
+        folder.mkdir(parents=True, exist_ok=True)
+        shown = display_name(name)
+        (folder / f"{id_}.name").write_text(shown, "utf-8")
+        half = folder / f".{id_}"
+        half.write_bytes(data if drawn is None else drawn)
+        half.replace(folder / (f"{id_}.bin" if drawn is None else f"{id_}.png"))
+        return f"{id_}/{shown}"
+
+    def find(self, conversation: str, id_: str) -> Stored | None:
+        """A file of a conversation, whoever sent it."""
+        if self._root is None or not _ID.fullmatch(id_):
+            return None
+        name = self._folder(conversation) / f"{id_}.name"
+        for ending, media in (("png", "image/png"), ("bin", "application/octet-stream")):
+            path = name.with_suffix(f".{ending}")
+            if path.is_file() and name.is_file():
+                return Stored(name=name.read_text("utf-8"), data=path.read_bytes(), media=media)
+        return None
 
     def erase(self, conversation: str) -> int:
         """Delete all pictures of a conversation; says how many there were."""
