@@ -586,9 +586,18 @@ def slack_service_of(settings: Settings, knowing: Knowing, store: SqlStore, desk
     from helpbot.channels.slack.engine import engine_of
     from helpbot.channels.slack.manifest import manifest, scopes
     from helpbot.channels.slack.service import SlackService
+    from helpbot.channels.web.images import Shelf
 
+    folder = web_of(settings)[0].files
     wanted = scopes(manifest(shipped_or_own(settings.places, "slack") / "manifest.yaml"))
-    return SlackService(slack_of(settings), desk, store.engine, engine_of(knowing.world), scopes=wanted)
+    return SlackService(
+        slack_of(settings),
+        desk,
+        store.engine,
+        engine_of(knowing.world),
+        scopes=wanted,
+        shelf=Shelf(folder) if folder is not None else None,
+    )
 
 
 def courier_of(settings: Settings, store: SqlStore, desk_settings: DeskSettings, *further: Sender) -> Courier:

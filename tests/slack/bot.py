@@ -26,6 +26,7 @@ from helpbot.channels.slack.calls import Pace
 from helpbot.channels.slack.engine import engine_of
 from helpbot.channels.slack.service import SlackService
 from helpbot.channels.slack.settings import Agents, Mode, Prompt, SlackSettings
+from helpbot.channels.web.images import Shelf
 from helpbot.desk.delivery import Courier
 from helpbot.desk.desk import Desk
 from helpbot.desk.records import DeskSettings
@@ -154,6 +155,7 @@ class Bot:
             routing=Routing(routes=routes, default=("agents",)), reply_routes={Channel.SLACK: "users"}
         )
         self.desk = Desk(self.store, lambda: self.world, self.desk_settings, self.clock)
+        self.shelf = Shelf(folder / "files", ocr=False)
         self.service = SlackService(
             self.settings,
             self.desk,
@@ -164,7 +166,7 @@ class Bot:
             monotonic=lambda: time.monotonic() + self.mono.off.total_seconds(),
             alert=self.alerts.append,
             pace=pace or Pace(1e6),
-            web=lambda case: f"https://bot.example.com/desk/{case.number}",
+            shelf=self.shelf,
         )
         self.courier = Courier(self.store, [self.service.sender], self.desk_settings, self.clock)
         self.url = DOOR.open(self.service.gate)
@@ -293,15 +295,17 @@ class Bot:
     def submit(
         self, view: dict[str, Any], values: dict[str, Any], *, user: str = "U0ANN", user_team: str = TEAM
     ) -> httpx.Response:
-        """Submit a window; a value is text, or ("option", id)."""
+        """Submit a window; a value is text, ("option", id) or ("files", files)."""
         state: dict[str, Any] = {}
         for block in view["blocks"]:
             if block["type"] != "input":
                 continue
             element = block["element"]
             given = values.get(block["block_id"], element.get("initial_value"))
-            if isinstance(given, tuple):
-                entry: dict[str, Any] = {"type": element["type"], "selected_option": {"value": given[1]}}
+            if isinstance(given, tuple) and given[0] == "files":
+                entry: dict[str, Any] = {"type": element["type"], "files": given[1]}
+            elif isinstance(given, tuple):
+                entry = {"type": element["type"], "selected_option": {"value": given[1]}}
             else:
                 entry = {"type": element["type"], "value": given}
             state[block["block_id"]] = {element["action_id"]: entry}

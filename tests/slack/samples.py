@@ -186,7 +186,7 @@ def samples() -> dict[str, dict[str, Any]]:
     root = {
         "titles": titles,
         "source": "https://home.slack.com/archives/C0HELP/p17",
-        "web": "https://bot.example.com/desk/HB-1042",
+        "told": lambda name: "https://bot.example.com/articles/psa-sync-issues#inactive",
     }
     prompts = (
         Prompt(title="A quote does not sync", message="my quote does not sync to ConnectWise"),

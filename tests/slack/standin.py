@@ -42,6 +42,7 @@ SCOPES: dict[str, str | None] = {
     "conversations.open": "im:write",
     "conversations.replies": "history",
     "files.completeUploadExternal": "files:write",
+    "files.info": "files:read",
     "files.getUploadURLExternal": "files:write",
     "reactions.add": "reactions:write",
     "reactions.remove": "reactions:write",
@@ -52,7 +53,7 @@ SCOPES: dict[str, str | None] = {
     "views.update": None,
 }
 NO_JSON = {
-    "chat.getPermalink", "conversations.history", "conversations.replies", "files.getUploadURLExternal", "users.info",
+    "chat.getPermalink", "conversations.history", "conversations.replies", "files.getUploadURLExternal", "files.info", "users.info",
     "usergroups.users.list",
 }  # fmt: skip
 
@@ -435,13 +436,29 @@ class StandIn:
 
     def _do_files_completeuploadexternal(self, args: dict[str, Any], team: str, no: Any) -> Any:
         files = args["files"] if isinstance(args["files"], list) else json.loads(args["files"])
+        if unknown := [file["id"] for file in files if file["id"] not in self.uploads]:
+            self.faults.append(f"{unknown} were never uploaded")
+            return no("file_not_found")
+        if any(file["id"] in [known["id"] for known in self.shared] for file in files):
+            self.faults.append("a file is shared twice")
+        channel = args.get("channel_id", "")
+        wrong = self._where(channel, no) or self._too_fast(channel, no)
+        if wrong:
+            return wrong
         for file in files:
             entry = {
-                "channel": args.get("channel_id"), "thread_ts": args.get("thread_ts"), "title": file.get("title"),
-                "content": self.uploads.get(file["id"], b""),
+                "id": file["id"], "channel": channel, "thread_ts": args.get("thread_ts"), "title": file.get("title"),
+                "content": self.uploads[file["id"]],
             }  # fmt: skip
             self.shared.append(entry)
         return {"ok": True, "files": [{"id": file["id"]} for file in files]}, {}, 200
+
+    def _do_files_info(self, args: dict[str, Any], team: str, no: Any) -> Any:
+        shares = [file for file in self.shared if file["id"] == args["file"]]
+        if not shares:
+            return no("file_not_found")
+        seen = {file["channel"]: [{"thread_ts": file["thread_ts"]}] for file in shares}
+        return {"ok": True, "file": {"id": args["file"], "shares": {"private": seen}}}, {}, 200
 
     # ── response addresses, files ──
 
@@ -459,11 +476,17 @@ class StandIn:
         return PlainTextResponse("ok")
 
     async def _upload(self, request: Request) -> Response:
+        trouble = self._trouble("upload")
+        if trouble is not None:
+            return PlainTextResponse(trouble.error, status_code=trouble.status)
         self.uploads[request.path_params["name"]] = await request.body()
         return PlainTextResponse("OK")
 
     async def _file(self, request: Request) -> Response:
         self.fetched.append(request.path_params["name"])
+        trouble = self._trouble("file")
+        if trouble is not None:
+            return PlainTextResponse(trouble.error, status_code=trouble.status)
         if request.headers.get("authorization", "").removeprefix("Bearer ") not in self.tokens:
             return PlainTextResponse("login", status_code=302, headers={"Location": f"{self.url}/elsewhere"})
         return Response(self.files.get(request.path_params["name"], b""), media_type="application/octet-stream")

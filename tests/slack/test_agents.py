@@ -191,6 +191,22 @@ def test_the_users_words_arrive_live_with_edits_and_files(bot: Bot, slack: Stand
     assert "edited what they wrote" in words(edits[0]["blocks"])
 
 
+def test_what_is_said_before_anybody_claims_the_case_is_seen_with_the_bots_answer(bot: Bot, slack: StandIn) -> None:
+    ts = open_case(bot, slack)
+    bot.say("any news?", thread=ts)
+    bot.settle()
+    last = bot.case_thread()[-1]
+    assert "Ann Example* wrote" in words(last["blocks"])
+    assert "any news?" in words(last["blocks"])
+    answer = slack.thread("C0HELP", ts)[-1]
+    assert "The bot answered: " in words(last["blocks"])
+    assert answer["text"][:40] in last["blocks"][-1]["elements"][0]["text"]
+    case_press(bot, "Claim")
+    bot.say("are you there?", thread=ts)
+    bot.settle()
+    assert len([m for m in bot.case_thread() if "are you there?" in words(m["blocks"])]) == 1
+
+
 def test_ask_for_asks_the_user_and_suggest_sends_the_steps(bot: Bot, slack: StandIn) -> None:
     ts = open_case(bot, slack)
     case_press(bot, "Ask for …")

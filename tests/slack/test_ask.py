@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
 from helpbot.channels.slack.settings import Agents, Mode
 from tests.slack.bot import BOT, Bot, labels, settings_for, words
-from tests.slack.standin import StandIn
+from tests.slack.standin import StandIn, Trouble
 
 
 def test_a_mention_is_answered_once_in_its_thread_though_slack_tells_it_twice(bot: Bot, slack: StandIn) -> None:
@@ -45,6 +46,27 @@ def test_a_direct_message_is_answered_in_its_thread_with_a_status_meanwhile(bot:
     assert status.args["channel_id"] == "D0ANN"
     assert status.args["thread_ts"] == ts
     assert 1 <= len(status.args["loading_messages"]) <= 10
+
+
+def test_no_status_says_that_the_bot_is_looking_while_an_agent_has_the_conversation(bot: Bot, slack: StandIn) -> None:
+    ts = _open_case(bot, slack)
+    bot.press("Claim", bot.root(), user="U0SAM", channel="C0CASES")
+    bot.settle()
+    before = len(slack.of("assistant.threads.setStatus"))
+    bot.say("are you there?", thread=ts)
+    bot.settle()
+    assert len(slack.of("assistant.threads.setStatus")) == before
+
+
+def test_a_status_that_came_too_late_is_taken_away_again(bot: Bot, slack: StandIn) -> None:
+    slack.troubles["assistant.threads.setStatus"].append(Trouble(lose=False, delay=1.5, error="internal_error"))
+    bot.say("gamma failed", channel="D0ANN")
+    bot.settle()
+    end = time.monotonic() + 10
+    while len(slack.of("assistant.threads.setStatus")) < 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    shown = [call.args["status"] for call in slack.of("assistant.threads.setStatus")]
+    assert shown == ["is looking for the fix …", ""]
 
 
 def test_what_slack_did_to_the_text_is_undone_before_it_is_understood(bot: Bot, slack: StandIn) -> None:
@@ -271,6 +293,20 @@ def test_a_long_error_reaches_the_case_whole_and_the_agents_as_a_file(bot: Bot, 
         assert file["content"].decode() == known
         assert file["thread_ts"] == bot.root()["ts"]
     assert all(len(words(m["blocks"])) < 13_200 for m in slack.messages["C0CASES"])
+
+
+def test_a_long_error_is_whole_though_the_form_shows_its_beginning_and_is_edited(bot: Bot, slack: StandIn) -> None:
+    from helpbot.channels.slack import views
+
+    error = "zeta failed\n" + "\n".join(f"  at line {n}" for n in range(600))
+    shown = views.shown_error(error)
+    assert views.whole_error(shown, error) == error
+    assert views.whole_error(f"since monday: {shown}\nand then zeta again", error) == (
+        f"since monday: {error}\nand then zeta again"
+    )
+    assert views.whole_error(shown.replace("\n…", "\r\n…"), error) == error
+    assert views.whole_error("another error", error) == "another error"
+    assert views.whole_error("short", "short") == "short"
 
 
 def _conversation(bot: Bot) -> str:

@@ -330,7 +330,7 @@ class Listeners:
         self._keep(_view_key(body, view), f"home:{data['team']}:{data['user']}", "ask", data)
         ack()
 
-    def _submitted(self, body: Body, view: Body, act: Act, values: Mapping[str, str], ack: Ack) -> None:
+    def _submitted(self, body: Body, view: Body, act: Act, values: Mapping[str, Any], ack: Ack) -> None:
         data = {**_who(body), "act": act.value, **values}
         self._keep(_view_key(body, view), f"case:{values.get('case', '')}", "agent", data)
         ack()
@@ -341,7 +341,8 @@ class Listeners:
         if not values["text"].strip():
             ack(response_action="errors", errors={"text": "Write what the user is to read."})
             return
-        self._submitted(body, view, Act.REPLY, values, ack)
+        files = [asdict(file) for file in views.read_files(view, "files")]
+        self._submitted(body, view, Act.REPLY, {**values, "files": files}, ack)
 
     def on_ask(self, body: dict[str, Any], view: dict[str, Any], ack: Ack) -> None:
         """What an agent needs."""

@@ -41,6 +41,8 @@ __all__ = [
     "case_root",
     "chosen",
     "confidence_words",
+    "left_behind",
+    "not_copied",
     "offer",
     "pressed",
     "rich",
@@ -53,6 +55,7 @@ Block = dict[str, Any]
 ERROR_SHOWN: Final = 2_500  # characters of an error on the root message; the rest is in the thread, whole
 SAID_SHOWN: Final = 11_000  # characters of one message in one block
 MAX_SOURCES: Final = 5
+TRIED_SHOWN: Final = 6
 # One bold or code span within trusted text; linear, no span holds another.
 _SPAN: Final = re.compile(r"\*\*([^*\n]+)\*\*|`([^`\n]+)`")
 
@@ -204,8 +207,12 @@ def answer(
     shareable: bool = False,
     speaker: str = "",
     text: str = "",
+    files: Sequence[str] = (),
 ) -> Drawn:
-    """A reply as a user sees it. `speaker` is the agent whose words these are; `text` what a bare message says."""
+    """A reply as a user sees it.
+
+    `speaker` is the agent whose words these are, `files` what they sent along; `text` what a bare message says.
+    """
     blocks: list[Block] = []
     if speaker:
         blocks.append(_context(f":bust_in_silhouette: *{escape(one_line(speaker, 100))}* from support"))
@@ -215,6 +222,7 @@ def answer(
     for part in parts:
         if part not in last:
             blocks.extend(_part(part, reply, links))
+    blocks += _clipped(files)
     sources = _sources(reply, links)
     if sources:
         blocks.append(sources)
@@ -396,12 +404,12 @@ def case_root(
     settings: SlackSettings,
     *,
     titles: Callable[[str], str] = str,
+    told: Callable[[str], str] = lambda resolution: "",
     source: str = "",
-    web: str = "",
 ) -> Drawn:
     """The root message of a case: all that an agent needs at a glance, and the buttons its state allows.
 
-    `titles` names a resolution, `source` is a link to the user's own thread, `web` one to the case on the web desk.
+    `titles` names a resolution, `told` is where the article it comes from is read, `source` the user's own thread.
     """
     emoji, state = STATES[case.state]
     who = case.person.name or user_label(case)
@@ -432,9 +440,8 @@ def case_root(
     ]
     if len(case.error_message) > ERROR_SHOWN:
         blocks.append(_context(f"The whole text, {len(case.error_message):,} characters, is in the thread."))
-    blocks.append(rich(_line(_background(case, titles))))
-    links = " · ".join(link(url, label) for url, label in ((source, "The user's thread"), (web, "Web desk")) if url)
-    blocks.append(_context(_last(case), links, rule(settings)))
+    blocks.append(rich(_line(_background(case, titles, told))))
+    blocks.append(_context(_last(case), link(source, "The user's thread") if source else "", rule(settings)))
     blocks.append({"type": "actions", "block_id": "case", "elements": _case_buttons(case)})
     text = f"{case.number} {state.lower()}: {one_line(case.product_name, 60)}: {one_line(case.error_message, 200)}"
     return Drawn(text=escape(text), blocks=tuple(blocks))
@@ -472,12 +479,18 @@ def rule(settings: SlackSettings) -> str:
     return f":lock: Words in this thread stay among agents. Begin with {send} to send them to the user."
 
 
-def _background(case: Case, titles: Callable[[str], str]) -> list[Block]:
+def _background(case: Case, titles: Callable[[str], str], told: Callable[[str], str]) -> list[Block]:
     lines: list[Block] = [_words("Why: ", bold=True), _words(REASONS.get(case.reason, case.reason or "not stated"))]
     if case.question:
         lines += [_words("\nAsked: ", bold=True), _words(limits.clip(case.question, 600))]
-    tried = "; ".join(titles(name) for name in case.tried) if case.tried else "nothing yet"
-    lines += [_words("\nTried: ", bold=True), _words(limits.clip(tried, 600))]
+    lines.append(_words("\nTried: ", bold=True))
+    for n, name in enumerate(case.tried[:TRIED_SHOWN]):
+        url, title = told(name), limits.clip(one_line(titles(name), 200), 200)
+        lines += [_words("; ")] if n else []
+        lines.append({"type": "link", "url": url, "text": title} if url else _words(title))
+    more = len(case.tried) - TRIED_SHOWN
+    if more > 0 or not case.tried:
+        lines.append(_words(f"; and {more} more" if case.tried else "nothing yet"))
     if case.diagnosis:
         lines += [_words("\nDiagnosis: ", bold=True), _words(limits.clip(_named(case, titles), 400))]
     if case.note:
@@ -534,24 +547,46 @@ def transcript(lines: Sequence[tuple[datetime, str, str]]) -> list[Drawn]:
     return [Drawn(text="The conversation so far", blocks=tuple(group)) for group in limits.messages(found) if group]
 
 
-def user_words(who: str, text: str, files: Sequence[str] = (), *, edited: bool = False) -> list[Drawn]:
-    """A user's own words, for the agents."""
+def user_words(
+    who: str, text: str, files: Sequence[str] = (), *, edited: bool = False, answered: str = ""
+) -> list[Drawn]:
+    """A user's own words, for the agents; and what the bot `answered`, where it did."""
     head = _context(
         f":speech_balloon: *{escape(one_line(who, 100))}*" + (" edited what they wrote" if edited else " wrote")
     )
     blocks = [head, *(rich(_line([_words(piece)])) for piece in limits.pieces(text, SAID_SHOWN) if piece.strip())]
-    if files:
-        blocks.append(_context(":paperclip: " + ", ".join(escape(one_line(name, 150)) for name in files[:20])))
+    blocks += _clipped(files)
+    if answered:
+        blocks.append(_context(f":robot_face: The bot answered: {escape(one_line(answered, 300))}"))
     shown = escape(limits.clip(f"{who}: {text or ', '.join(files)}", 3_000))
     return [Drawn(text=shown, blocks=tuple(group)) for group in limits.messages(blocks)]
 
 
-def agent_line(who: str, text: str, *, note: str = "") -> list[Drawn]:
+def _clipped(files: Sequence[str]) -> list[Block]:
+    """The names of the files that come along."""
+    return [_context(":paperclip: " + ", ".join(escape(one_line(name, 80)) for name in files[:20]))] if files else []
+
+
+def not_copied(name: str, url: str = "") -> Drawn:
+    """A user's file could not be copied to the agents; `url` is where Slack shows it to who may see it."""
+    told = f":paperclip: {link(url, one_line(name, 150))} could not be copied here."
+    return Drawn(text=f"{escape(one_line(name, 150))} could not be copied here.", blocks=(_context(told),))
+
+
+def left_behind(files: Sequence[tuple[str, str]]) -> Drawn:
+    """Files of an agent's that do not reach the user: (name, why)."""
+    told = "; ".join(f"{one_line(name, 150)}: {why}" for name, why in files[:20])
+    line = _line([_words("Not sent to the user: ", bold=True), _words(limits.clip(told, 2_000))])
+    return Drawn(text=escape(limits.clip(f"Not sent to the user: {told}", 2_000)), blocks=(rich(line),))
+
+
+def agent_line(who: str, text: str, files: Sequence[str] = (), *, note: str = "") -> list[Drawn]:
     """An agent's words to the user, for the other agents. `note` says where they were written."""
     head = _context(
         f":outbox_tray: *{escape(one_line(who, 100))}* to the user" + (f" · {escape(note)}" if note else "")
     )
     blocks = [head, *(rich(_line([_words(piece)])) for piece in limits.pieces(text, SAID_SHOWN) if piece.strip())]
+    blocks += _clipped(files)
     shown = escape(limits.clip(f"{who} to the user: {text}", 3_000))
     return [Drawn(text=shown, blocks=tuple(group)) for group in limits.messages(blocks)]
 

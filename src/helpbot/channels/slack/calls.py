@@ -7,6 +7,7 @@ archived fails every call: it is said once, and tried again every ten minutes.
 from __future__ import annotations
 
 import http.client
+import json
 import logging
 import re
 import time
@@ -24,6 +25,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.oauth.installation_store import InstallationStore
 from slack_sdk.webhook import WebhookClient
 
+from helpbot.channels.slack import limits
 from helpbot.channels.slack.settings import API_URL, SlackSettings
 from helpbot.errors import OutsideError
 
@@ -62,9 +64,11 @@ PASSING: Final = frozenset(
     }
 )  # fmt: skip
 
-READS: Final = frozenset(
+# These take no JSON.
+IN_FORM: Final = frozenset(
     {
-        "auth.test", "chat.getPermalink", "conversations.history", "conversations.replies", "usergroups.users.list",
+        "auth.test", "chat.getPermalink", "conversations.history", "conversations.replies",
+        "files.completeUploadExternal", "files.getUploadURLExternal", "files.info", "usergroups.users.list",
         "users.info",
     }
 )  # fmt: skip
@@ -193,12 +197,15 @@ class Slack:
 
     def post(self, team: str, channel: str, **arguments: Any) -> Mapping[str, Any]:
         """chat.postMessage in its turn."""
+        self._await_turn(channel)
+        return self.call(team, "chat.postMessage", channel=channel, **arguments)
+
+    def _await_turn(self, channel: str) -> None:
         wait = self.pace.turn(channel)
         if wait > PATIENCE:
             raise SlackFault(f"{channel} has many messages waiting", error="paced", retry_after=wait)
         if wait > 0:
             self._sleep(wait)
-        return self.call(team, "chat.postMessage", channel=channel, **arguments)
 
     def call(self, team: str, method: str, *, place: str = "", **arguments: Any) -> Mapping[str, Any]:
         """One call, with Slack's answer; SlackFault says what became of it otherwise.
@@ -209,11 +216,11 @@ class Slack:
         keys = _keys(team, method, channel)
         self._refuse_resting(keys)
         client = self.client(team)
+        sent = _fitting(method, {name: value for name, value in arguments.items() if value is not None})
         for attempt in (1, 2, 3):
             try:
-                sent = {name: value for name, value in arguments.items() if value is not None}
-                # Methods that only read take no JSON.
-                answer = client.api_call(method, params=sent) if method in READS else client.api_call(method, json=sent)
+                form = method in IN_FORM
+                answer = client.api_call(method, params=sent) if form else client.api_call(method, json=sent)
             except SlackApiError as error:
                 fault = _fault(error, method)
                 if fault.error == "ratelimited" and attempt < 3 and (fault.retry_after or 0) <= PATIENCE:
@@ -228,33 +235,54 @@ class Slack:
             return data if isinstance(data, dict) else {}
         raise AssertionError("the third attempt returns or raises")
 
-    def upload(
-        self, team: str, channel: str, thread: str, name: str, content: bytes, comment: str = ""
-    ) -> Mapping[str, Any]:
-        """Put a file into a thread."""
-        keys = _keys(team, "files.upload", channel)
-        self._refuse_resting(keys)
+    def upload(self, team: str, name: str, content: bytes) -> str:
+        """Hand Slack a file that nobody sees until it is shared; its id."""
+        answer = self.call(team, "files.getUploadURLExternal", filename=name, length=len(content))
+        url, file = str(answer.get("upload_url", "")), str(answer.get("file_id", ""))
+        if not file or not self._ours(url):
+            raise SlackFault("Slack named no place for the file")
         try:
-            answer = self.client(team).files_upload_v2(
-                channel=channel,
-                thread_ts=thread,
-                filename=name,
-                title=name,
-                content=content,
-                initial_comment=comment or None,
-            )
-        except SlackApiError as error:
-            fault = _fault(error, "files.upload")
-            self._note(fault, keys)
-            raise fault from error
-        except (URLError, OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
+            with httpx.Client(timeout=self._settings.timeout, follow_redirects=False) as client:
+                status = client.post(url, content=content).status_code
+        except httpx.HTTPError as error:
             raise SlackFault(f"Slack does not take the file ({type(error).__name__})") from error
-        return answer.data if isinstance(answer.data, dict) else {}
+        if status != 200:
+            raise SlackFault(f"Slack does not take the file (status {status})")
+        return file
+
+    def share(self, team: str, file: str, name: str, channel: str, thread: str, comment: str = "") -> None:
+        """Show an uploaded file in a thread, in the channel's turn like any message."""
+        self._await_turn(channel)
+        self.call(
+            team,
+            "files.completeUploadExternal",
+            place=channel,
+            files=json.dumps([{"id": file, "title": name}]),
+            channel_id=channel,
+            thread_ts=thread or None,
+            initial_comment=comment or None,
+        )
+
+    def is_shared(self, team: str, file: str, channel: str) -> bool:
+        """Whether an uploaded file is seen in a channel."""
+        try:
+            found = self.call(team, "files.info", file=file).get("file")
+        except SlackFault as fault:
+            if not fault.permanent:
+                raise
+            return False  # of a file that was never shared Slack may know nothing
+        known = found if isinstance(found, Mapping) else {}
+        shares = known.get("shares")
+        kinds = shares.values() if isinstance(shares, Mapping) else ()
+        seen = {name for kind in kinds if isinstance(kind, Mapping) for name in kind}
+        for listed in ("channels", "groups", "ims"):
+            seen.update(known.get(listed) or ())
+        return channel in seen
 
     def fetch(self, team: str, url: str) -> bytes | None:
         """A file somebody sent, from Slack's own hosts only; None if it is elsewhere, too long or not to be had.
 
-        The token goes along, so no redirect is followed.
+        The token goes along, so no redirect is followed. SlackFault where Slack does not answer now.
         """
         if not self._ours(url):
             log.warning("a file was not fetched: it is not on a host of Slack's")
@@ -267,20 +295,25 @@ class Slack:
                     "GET", url, headers={"Authorization": f"Bearer {self.token(team)}", "Accept-Encoding": "identity"}
                 ) as answer,
             ):
+                if answer.status_code == 429 or answer.status_code >= 500:
+                    raise SlackFault(f"Slack does not hand out the file (status {answer.status_code})")
                 if answer.status_code != 200 or answer.headers.get("content-encoding", "identity") != "identity":
                     return None
                 for part in answer.iter_bytes():
                     found += part
                     if len(found) > self._settings.max_file:
                         return None
-        except httpx.HTTPError:
+        except httpx.InvalidURL:
             return None
+        except httpx.HTTPError as error:
+            raise SlackFault(f"Slack does not hand out the file ({type(error).__name__})") from error
         return bytes(found)
 
     def respond(self, url: str, **message: Any) -> bool:
         """Answer an interaction by its own address; whether Slack took it."""
         if not self._ours(url):
             return False
+        message = _fitting("an answer", message)
         try:
             answer = WebhookClient(url, timeout=self._settings.timeout, retry_handlers=[], logger=_QUIET).send_dict(
                 message
@@ -335,6 +368,22 @@ class Slack:
             for key in keys:
                 self._resting.pop(key, None)
                 self._told.pop(key, None)
+
+
+def _fitting(method: str, sent: dict[str, Any]) -> dict[str, Any]:
+    """What Slack would take of it. Blocks that it would refuse are left out, since the words alone still get through.
+
+    SlackFault for a window that it would refuse: there are no words beside it.
+    """
+    view = sent.get("view")
+    if isinstance(view, Mapping) and (wrong := limits.view_faults(view)):
+        raise SlackFault(f"the window was not drawn as it should be: {'; '.join(wrong[:3])}", permanent=True)
+    if isinstance(sent.get("text"), str):
+        sent["text"] = limits.clip(sent["text"], limits.TEXT)
+    if "blocks" in sent and (wrong := limits.faults(sent["blocks"])):
+        log.error("what %s was to show is not drawn as it should be: %s", method, "; ".join(wrong[:3]))
+        sent["blocks"] = []
+    return sent
 
 
 def _keys(team: str, method: str, channel: str) -> list[str]:

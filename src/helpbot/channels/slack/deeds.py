@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Event
 from typing import Any, Final
 
 from helpbot.channels.slack import blocks as draw
 from helpbot.channels.slack import limits, views
 from helpbot.channels.slack.calls import UNSURE, Slack, SlackFault
+from helpbot.channels.slack.files import Enclosed, Files
 from helpbot.channels.slack.mrkdwn import escape
 from helpbot.channels.slack.payloads import File, Heard, addressed
 from helpbot.channels.slack.people import People
@@ -21,8 +23,8 @@ from helpbot.channels.slack.sender import SlackSender
 from helpbot.channels.slack.settings import Mode, Prompt, SlackSettings
 from helpbot.channels.slack.state import Deed, Mark, Mood, SlackState
 from helpbot.desk.desk import Desk
-from helpbot.desk.records import Act, AgentCommand, DeliveryState, Receipt, Visibility
-from helpbot.dialogue.conversation import Phase
+from helpbot.desk.records import Act, AgentCommand, DeliveryState, Receipt, Visibility, file_name
+from helpbot.dialogue.conversation import Owner, Phase
 from helpbot.errors import CallError, Code, OutsideError
 from helpbot.messages import Channel, Field, Inbound, Outcome, Reply
 
@@ -34,16 +36,19 @@ log = logging.getLogger("helpbot.slack")
 FINAL: Final = frozenset({Code.INVALID, Code.NOT_FOUND, Code.CONFLICT, Code.KEY_REUSED, Code.TOO_LARGE, Code.FORBIDDEN})
 THINKING: Final = ("Reading the error …", "Looking through the articles …", "Checking the steps …")
 EDITABLE: Final = frozenset({Phase.WAITING, Phase.WITH_AGENT})
+STATUS_WAIT: Final = 1.0  # seconds that an answer waits for the line that says it is being looked for
+FILE_TRIES: Final = 4  # of fetching an agent's file before the words go without it
 NOT_AN_AGENT: Final = "Only the agents named in helpbot's settings can work on cases."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What Slack needs of the knowledge: an answer without a conversation, resolutions by words, titles, prompts."""
+    """What Slack needs of the knowledge: an answer without a conversation, resolutions and what is known of them."""
 
     answer: Callable[[str], Reply]
     search: Callable[[str, int], Sequence[tuple[str, str]]]  # words, how many -> (resolution, title), best first
     title: Callable[[str], str] = str
+    source: Callable[[str], str] = lambda resolution: ""  # the section it comes from, as `article#anchor`
     prompts: Callable[[], Sequence[Prompt]] = tuple
 
 
@@ -57,6 +62,7 @@ class Deeds:
         state: SlackState,
         people: People,
         sender: SlackSender,
+        files: Files,
         settings: SlackSettings,
         engine: Engine,
         clock: Callable[[], datetime],
@@ -65,7 +71,8 @@ class Deeds:
     ) -> None:
         """`aside` runs a thing that nobody waits for, such as a status line, in another thread."""
         self._desk, self._slack, self._state, self._people = desk, slack, state, people
-        self._sender, self._settings, self._engine, self._clock, self._aside = sender, settings, engine, clock, aside
+        self._sender, self._files, self._settings = sender, files, settings
+        self._engine, self._clock, self._aside = engine, clock, aside
         self._by_kind: dict[str, Callable[[Mapping[str, Any], Deed], None]] = {
             "said": self._said,
             "noticed": self._noticed,
@@ -106,14 +113,12 @@ class Deeds:
         known = self._state.thread(said.place.key)
         place = Place.read(known.thread) if known is not None and known.thread else said.place
         assert place is not None
-        self._status(said.team, said.channel, said.root)
-        self._receive(said, place)
+        with self._thinking(said, known.conversation if known is not None else "") as answered:
+            receipt = self._receive(said, place)
+            answered(any(message.author != "user" for message in receipt.messages))
 
     def _receive(self, said: Heard, place: Place, text: str | None = None) -> Receipt:
-        if said.files:
-            self._state.keep(
-                "files", said.key, [{"team": said.team, "url": file.url, "name": file.name} for file in said.files]
-            )
+        self._files.remember(said.key, said.team, said.files)
         receipt = self._desk.receive(
             Inbound(
                 key=said.key,
@@ -284,9 +289,8 @@ class Deeds:
         if not self._may_press(data, view.person.id):
             return
         values = dict(data["values"])
-        known = view.now.error.value
-        if len(known) > limits.INPUT and values.get(Field.ERROR_MESSAGE.value) == views.shown_error(known):
-            values[Field.ERROR_MESSAGE.value] = known
+        name = Field.ERROR_MESSAGE.value
+        values[name] = views.whole_error(values.get(name, ""), view.now.error.value)
         self._settle(
             self._desk.receive(
                 Inbound(key=deed.key, channel=Channel.SLACK, thread=view.thread, person=view.person, form=values)
@@ -357,8 +361,15 @@ class Deeds:
         if not words.strip() and not said.files:
             return
         names = tuple(file.name for file in said.files)
-        act = Act.REPLY if out and words.strip() else Act.NOTE
-        text = words if words.strip() else f"sent {', '.join(names)}"
+        act = Act.REPLY if out else Act.NOTE
+        if act is Act.REPLY:
+            enclosed = self._enclosed(said.key, said.team, said.files, known.case_id, deed)
+            if not words.strip() and not enclosed.names:
+                with contextlib.suppress(SlackFault):
+                    self._react(said.team, said.channel, said.ts, "warning")
+                return
+            names = enclosed.names
+        text = words if words.strip() else f"sent {', '.join(file_name(name) for name in names)}"
         command = AgentCommand(
             key=said.key, case=known.case_id, agent=agent, act=act, text=text, attachments=names, source="slack"
         )
@@ -375,8 +386,18 @@ class Deeds:
             self._note_reply(
                 receipt.messages, said.team, said.channel, said.ts, said.root, said.user, receipt.case.channel
             )
-            if names:
-                self._tell(data, "The words went to the user; files cannot be passed on from here.")
+
+    def _enclosed(self, key: str, team: str, files: Sequence[File], case_id: str, deed: Deed) -> Enclosed:
+        """An agent's files ready for the user; of those that stay behind the case's thread is told."""
+        case = self._desk.case(case_id)
+        enclosed = self._files.enclose(key, team, files, case, patient=deed.attempts < FILE_TRIES)
+        if enclosed.lost and self._state.keep_first("unsent", key, True):
+            drawn = draw.left_behind([(lost.name, lost.why) for lost in enclosed.lost])
+            for root in self._state.roots(case.id):
+                home, channel, ts = root.key.split(":")
+                with contextlib.suppress(SlackFault):
+                    self._slack.post(home, channel, thread_ts=ts, text=drawn.text, blocks=list(drawn.blocks))
+        return enclosed
 
     def _note_reply(
         self, messages: Sequence[Any], team: str, channel: str, ts: str, root: str, user: str, where: Channel
@@ -426,6 +447,8 @@ class Deeds:
             return
         case, act, text = str(data["case"]), Act(str(data["act"])), str(data.get("text", ""))
         field = Field(str(data["field"])) if data.get("field") else None
+        files = tuple(File(**file) for file in data.get("files", ()))
+        enclosed = self._enclosed(deed.key, str(data["team"]), files, case, deed) if files else Enclosed()
         command = AgentCommand(
             key=deed.key,
             case=case,
@@ -435,6 +458,7 @@ class Deeds:
             field=field,
             resolution=str(data.get("resolution", "")),
             reason=str(data.get("reason", "")),
+            attachments=enclosed.names,
             source="slack-form",
         )
         self._command_of(data, deed, command)
@@ -555,20 +579,48 @@ class Deeds:
 
     # ── how it is done ───────────────────────────────────────────────────────────────────────────────────────
 
-    def _status(self, team: str, channel: str, thread: str) -> None:
-        def show() -> None:
+    @contextlib.contextmanager
+    def _thinking(self, said: Heard, conversation: str) -> Iterator[Callable[[bool], None]]:
+        """Show that the bot is looking, unless an agent has the conversation and the bot says nothing.
+
+        Slack takes the line away when a message comes, else after two minutes. So the answer is not given before the
+        line is there, but for a Slack that is slow; and it is taken away here where no message follows it.
+        """
+        if conversation and self._desk.conversation(conversation).owner is Owner.AGENT:
+            yield lambda spoke: None
+            return
+        shown, over = Event(), Event()
+
+        def show(status: str) -> None:
             with contextlib.suppress(OutsideError):
                 self._slack.call(
-                    team,
+                    said.team,
                     "assistant.threads.setStatus",
-                    place=f"{channel}:status",
-                    channel_id=channel,
-                    thread_ts=thread,
-                    status="is looking for the fix …",
-                    loading_messages=list(THINKING),
+                    place=f"{said.channel}:status",
+                    channel_id=said.channel,
+                    thread_ts=said.root,
+                    status=status,
+                    loading_messages=list(THINKING) if status else None,
                 )
 
-        self._aside(show)
+        def think() -> None:
+            if over.is_set():
+                return  # the answer is on its way already
+            show("is looking for the fix …")
+            shown.set()
+            if over.is_set():
+                show("")
+
+        def answered(spoke: bool) -> None:
+            if not spoke and shown.is_set():
+                self._aside(lambda: show(""))
+
+        self._aside(think)
+        shown.wait(STATUS_WAIT)
+        try:
+            yield answered
+        finally:
+            over.set()
 
     def _window(self, data: Mapping[str, Any], view: draw.Block) -> None:
         """Open a form. A press that is seconds old opens nothing any more; pressing again does."""

@@ -33,6 +33,10 @@ def engine_of(world: Callable[[], World]) -> Engine:
         found = world().knowledge.resolutions.get(resolution)
         return found.title if found is not None else resolution
 
+    def source(resolution: str) -> str:
+        found = world().knowledge.resolutions.get(resolution)
+        return str(found.source) if found is not None else ""
+
     def search(words: str, most: int) -> Sequence[tuple[str, str]]:
         now = world()
         names: dict[str, None] = {}
@@ -53,4 +57,4 @@ def engine_of(world: Callable[[], World]) -> Engine:
             if name in known
         ]
 
-    return Engine(answer=answer, search=search, title=title, prompts=prompts)
+    return Engine(answer=answer, search=search, title=title, source=source, prompts=prompts)

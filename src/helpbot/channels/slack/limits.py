@@ -1,12 +1,12 @@
 """What Slack refuses, checked before it is sent: each bound where it stands, and how a message is cut to fit.
 
 slack_sdk checks some of these and lets others pass (a 51st block, a field of 2,001 characters, a doubled action_id);
-Slack then refuses the whole message. So nothing is sent that has not gone through `messages` or `view`.
+Slack then refuses the whole message. So `calls` sends nothing that has a fault here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "faults",
     "messages",
     "pieces",
+    "view_faults",
 ]
 
 Block = dict[str, Any]
@@ -123,6 +124,17 @@ def faults(blocks: Sequence[Block], *, view: bool = False) -> list[str]:
     ids: set[str] = set()
     for n, block in enumerate(blocks):
         found.extend(f"block {n}: {problem}" for problem in _walk(block, ids))
+    return found
+
+
+def view_faults(view: Mapping[str, Any]) -> list[str]:
+    """Why Slack would refuse a window or a home page; empty if it would not."""
+    found = faults(view.get("blocks") or (), view=True)
+    for name, limit in (("title", TITLE), ("submit", TITLE), ("close", TITLE), ("callback_id", ID)):
+        if name in view and not 1 <= len(_text(view[name])) <= limit:
+            found.append(f"{name} has {len(_text(view[name]))} characters")
+    if len(str(view.get("private_metadata", ""))) > METADATA:
+        found.append(f"private_metadata has {len(str(view['private_metadata']))} characters")
     return found
 
 

@@ -12,7 +12,7 @@ from helpbot.channels.slack.mrkdwn import typed
 from helpbot.channels.slack.places import Place
 from helpbot.channels.slack.settings import Direction, SlackSettings
 
-__all__ = ["File", "Heard", "addressed", "edited", "heard", "looks_like_question", "own_user", "value"]
+__all__ = ["File", "Heard", "addressed", "edited", "files", "heard", "looks_like_question", "own_user", "value"]
 
 # What people say; everything else (joins, topics, deletions, other bots) is not said to anyone.
 SPOKEN: Final = frozenset({"", "file_share", "thread_broadcast"})
@@ -124,7 +124,7 @@ def _heard(
         ts=ts,
         root=root,
         text=typed(_without_lead(raw) if event.get("type") == "app_mention" and not own else raw, own),
-        files=tuple(_files(said.get("files"))),
+        files=tuple(files(said.get("files"))),
         in_thread=root != ts,
         mention=event.get("type") == "app_mention" or (bool(own) and f"<@{own}" in raw),
         dm=event.get("channel_type") == "im" or channel.startswith("D"),
@@ -136,7 +136,8 @@ def _without_lead(text: str) -> str:
     return re.sub(r"^\s*<@[A-Z0-9]+(?:\|[^>]*)?>[\s,:]*", "", text)
 
 
-def _files(values: Any) -> list[File]:
+def files(values: Any) -> list[File]:
+    """The files that Slack names, twenty at most; what is oddly shaped is none."""
     found = []
     for value in values if isinstance(values, list) else ():
         if isinstance(value, Mapping) and value.get("id"):

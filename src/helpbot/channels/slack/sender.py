@@ -6,20 +6,20 @@ asked for the post by the delivery's id, which travels in the message's metadata
 
 from __future__ import annotations
 
-import contextlib
-import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from helpbot.channels.slack import blocks as draw
 from helpbot.channels.slack import limits
 from helpbot.channels.slack.calls import CHANNEL, THREAD, UNSURE, Slack, SlackFault
+from helpbot.channels.slack.files import Files
 from helpbot.channels.slack.places import Place, user_of
 from helpbot.channels.slack.settings import SlackSettings
 from helpbot.channels.slack.state import Mark, Mood, SlackState
 from helpbot.desk.failpoints import reach
-from helpbot.desk.records import Delivery, Message, Parcel, SendResult
+from helpbot.desk.records import Delivery, Message, Parcel, SendResult, file_name
 from helpbot.errors import OutsideError
 from helpbot.escalation.case import Case, case_from_json
 from helpbot.escalation.routing import Kind
@@ -27,12 +27,11 @@ from helpbot.messages import Channel
 
 __all__ = ["EVENT_TYPE", "SlackSender"]
 
-log = logging.getLogger("helpbot.slack")
-
 EVENT_TYPE: Final = "helpbot_delivery"
 # The address that answers a command may be used five times within half an hour; stay well inside.
 RESPONSES: Final = 4
 FRESH: Final = timedelta(minutes=25)
+FILE_TRIES: Final = 3  # of copying a file before the case goes on without it
 
 
 class SlackSender:
@@ -47,14 +46,14 @@ class SlackSender:
         settings: SlackSettings,
         clock: Callable[[], datetime],
         *,
+        files: Files,
         home: Callable[[], str],
-        case_now: Callable[[str], Case],
         titles: Callable[[str], str] = str,
-        web: Callable[[Case], str] = lambda case: "",
+        source: Callable[[str], str] = lambda resolution: "",
     ) -> None:
-        """`home` is the agents' workspace, `case_now` reads a case, `titles` names a resolution, `web` links a case."""
+        """`home` is the agents' workspace; `titles` names a resolution, `source` the section that it comes from."""
         self._slack, self._state, self._settings, self._clock = slack, state, settings, clock
-        self._home, self._case_now, self._titles, self._web = home, case_now, titles, web
+        self._files, self._home, self._titles, self._section = files, home, titles, source
         self._links = draw.Links(public_url=settings.public_url)
 
     def send(self, parcel: Parcel) -> SendResult:
@@ -65,7 +64,7 @@ class SlackSender:
         case = parcel.case or case_from_json(parcel.delivery.payload["case"])
         if kind == Kind.CASE_OPENED:
             return self._opened(parcel, case)
-        if kind == Kind.MESSAGE_TO_AGENTS:
+        if kind in {Kind.MESSAGE_TO_AGENTS, Kind.MESSAGE_BESIDE}:
             return self._to_agents(parcel, case)
         return self._updated(parcel, case)
 
@@ -81,7 +80,7 @@ class SlackSender:
         )
         if len(case.error_message) > draw.ERROR_SHOWN:
             self._whole_error(team, channel, ts, case, delivery)
-        said = [(m.at, _speaker(m, case), m.text or ", ".join(m.attachments)) for m in parcel.transcript]
+        said = [(m.at, _speaker(m, case), _spoken(m)) for m in parcel.transcript]
         for n, part in enumerate(draw.transcript(said) if said else ()):
             self._post(team, channel, part, delivery, f"transcript.{n}", thread=ts)
         for message in parcel.transcript:
@@ -92,12 +91,12 @@ class SlackSender:
     def _to_agents(self, parcel: Parcel, case: Case) -> SendResult:
         team, channel, ts = self._thread_of(parcel, case)
         payload, delivery = parcel.delivery.payload, parcel.delivery
-        if payload.get("tell") == "user_message":
-            names = tuple(str(name) for name in payload.get("attachments", ()))
+        if payload.get("tell") in {"user_message", "beside"}:
+            names = tuple(file_name(str(name)) for name in payload.get("attachments", ()))
             text = str(payload.get("text", ""))
             who = case.person.name or draw.user_label(case)
             edited = bool(parcel.message and self._state.kept("edit", parcel.message.key))
-            posts = draw.user_words(who, text, names, edited=edited)
+            posts = draw.user_words(who, text, names, edited=edited, answered=str(payload.get("answered", "")))
         else:
             posts = draw.user_words("The bot", str(payload.get("text", "")))
         for n, drawn in enumerate(posts):
@@ -116,8 +115,10 @@ class SlackSender:
             who = message.name or case.owner or "An agent"
             source = {"slack-form": "", "": ""}.get(str(payload.get("source")), f"from {payload.get('source')}")
             posted = ""
-            for n, drawn in enumerate(draw.agent_line(who, message.text, note=source)):
+            names = tuple(file_name(name) for name in message.attachments)
+            for n, drawn in enumerate(draw.agent_line(who, message.text, names, note=source)):
                 posted, _ = self._post(team, channel, drawn, parcel.delivery, f"words.{n}", thread=ts)
+            self._copy_files(team, channel, ts, message, parcel.delivery)
             reached = Mood.SENT if case.channel is Channel.SLACK else Mood.DELIVERED
             self._state.mark(
                 Mark(
@@ -131,8 +132,12 @@ class SlackSender:
     def root(self, team: str, case: Case, parcel: Parcel | None = None) -> draw.Drawn:
         """A case's root message as it is now."""
         return draw.case_root(
-            case, self._settings, titles=self._titles, source=self._source(team, case, parcel), web=self._web(case)
+            case, self._settings, titles=self._titles, told=self._article, source=self._source(team, case, parcel)
         )
+
+    def _article(self, resolution: str) -> str:
+        section = self._section(resolution)
+        return f"{self._settings.public_url}/articles/{section}" if section and self._settings.public_url else ""
 
     def _source(self, team: str, case: Case, parcel: Parcel | None) -> str:
         """A link to the user's own thread, where agents may see it."""
@@ -156,42 +161,38 @@ class SlackSender:
 
     def _whole_error(self, team: str, channel: str, ts: str, case: Case, delivery: Delivery) -> None:
         """An error too long for the root: the whole of it, as a file; in pieces where files are not taken."""
-        known = self._state.begin(delivery.id, "error", channel)
-        if known:
-            return
-        if known is None:
-            try:
-                self._slack.upload(
-                    team,
-                    channel,
-                    ts,
-                    f"{case.number}-error.txt",
-                    case.error_message.encode(),
-                    "The whole error message",
-                )
-            except SlackFault as fault:
-                self._state.withdraw(delivery.id, "error")
-                if not fault.permanent and fault.error != "missing_scope":
-                    raise
-                for n, piece in enumerate(limits.pieces(case.error_message, 11_000)):
-                    block = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": piece}]}
-                    part = draw.Drawn(text="The whole error message", blocks=(draw.rich(block),))
-                    self._post(team, channel, part, delivery, f"error.{n}", thread=ts)
-                return
-        self._state.posted(delivery.id, "error", channel, "file")
+        name, whole = f"{case.number}-error.txt", case.error_message.encode()
+        try:
+            self._files.put(team, channel, ts, name, whole, delivery, "error", "The whole error message")
+        except SlackFault as fault:
+            if not fault.permanent and fault.error != "missing_scope":
+                raise
+            for n, piece in enumerate(limits.pieces(case.error_message, 11_000)):
+                block = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": piece}]}
+                part = draw.Drawn(text="The whole error message", blocks=(draw.rich(block),))
+                self._post(team, channel, part, delivery, f"error.{n}", thread=ts)
 
     def _copy_files(self, team: str, channel: str, ts: str, message: Message, delivery: Delivery) -> None:
-        """A user's files, so that agents can open them; a file that cannot be had is named in words all the same."""
-        for n, entry in enumerate(self._state.kept("files", message.key) or () if message.key else ()):
+        """A message's files, for agents to open. After a few tries the case goes on, and says what is missing."""
+        for n, found in enumerate(self._files.of(message)):
             part = f"file.{message.seq}.{n}"
-            if self._state.begin(delivery.id, part, channel) is not None:
-                continue  # perhaps a second copy is missing; never a second one made
-            content = self._slack.fetch(str(entry["team"]), str(entry["url"]))
+            try:
+                content = found.content()
+                if content is not None:
+                    self._files.put(team, channel, ts, found.name, content, delivery, part)
+                    continue
+            except SlackFault as fault:
+                if not fault.permanent and delivery.attempts <= FILE_TRIES:
+                    raise
+            self._post(team, channel, draw.not_copied(found.name, found.link), delivery, f"{part}.not", thread=ts)
+
+    def _enclose(self, place: Place, message: Message, delivery: Delivery) -> None:
+        """An agent's files, into the user's thread. OutsideError while one is not there."""
+        for n, found in enumerate(self._files.of(message)):
+            content = found.content()
             if content is None:
-                continue
-            with contextlib.suppress(SlackFault):
-                self._slack.upload(team, channel, ts, str(entry["name"]), content)
-                self._state.posted(delivery.id, part, channel, "file")
+                raise OutsideError(f"Slack does not hand out {found.name}", permanent=True)
+            self._files.put(place.team, place.channel, place.ts, found.name, content, delivery, f"file.{n}")
 
     def _thread_of(self, parcel: Parcel, case: Case) -> tuple[str, str, str]:
         """Where a case's thread is. OutsideError while its root message is not there yet."""
@@ -215,7 +216,9 @@ class SlackSender:
             raise OutsideError(f"{view.thread!r} is no place in Slack", permanent=True)
         speaker = message.name if message.author == "agent" else ""
         try:
-            receipt = self._say(parcel.delivery, message, place, user_of(view.person.id), speaker)
+            place, receipt = self._say(parcel.delivery, message, place, user_of(view.person.id), speaker)
+            if message.author == "agent":
+                self._enclose(place, message, parcel.delivery)
         except OutsideError as fault:
             self._state.went(
                 message.id,
@@ -229,13 +232,16 @@ class SlackSender:
             self._state.went(message.id, Mood.DELIVERED, delivery=parcel.delivery.id)
         return SendResult(receipt=receipt)
 
-    def _say(self, delivery: Delivery, message: Message, place: Place, user: str, speaker: str) -> Mapping[str, str]:
+    def _say(
+        self, delivery: Delivery, message: Message, place: Place, user: str, speaker: str
+    ) -> tuple[Place, Mapping[str, str]]:
+        """Post a message where its user is; where that came to be, and the receipt."""
         conversation = message.conversation
         drawn = self.drawn(message, speaker=speaker, shareable=bool(place.private) and not place.is_dm)
         moved = self._state.kept("moved", place.key)
         if moved is None and place.private:
             if not speaker and self._respond(place, drawn):
-                return {"to": "response_url"}
+                return place, {"to": "response_url"}
             moved = self._direct(place, user, conversation)
         if moved is not None:
             place = Place(team=place.team, channel=str(moved["channel"]), ts=str(moved["ts"]))
@@ -246,11 +252,13 @@ class SlackSender:
                 raise
             # The channel is gone; the person is not.
             dm = self._direct(place, user, conversation)
-            ts, channel = self._said(delivery, Place(team=place.team, channel=str(dm["channel"])), drawn, "dm.")
-        return {"team": place.team, "channel": channel, "ts": ts}
+            place = Place(team=place.team, channel=str(dm["channel"]), ts=str(dm["ts"]))
+            ts, channel = self._said(delivery, place, drawn)
+        return replace(place, channel=channel), {"team": place.team, "channel": channel, "ts": ts}
 
     def drawn(self, message: Message, *, speaker: str = "", shareable: bool = False) -> draw.Drawn:
         """A message as its user sees it."""
+        files = tuple(file_name(name) for name in message.attachments)
         if message.reply is None:
             return _words(message.text, speaker)
         return draw.answer(
@@ -261,13 +269,14 @@ class SlackSender:
             shareable=shareable,
             speaker=speaker,
             text=message.text,
+            files=files,
         )
 
-    def _said(self, delivery: Delivery, place: Place, drawn: draw.Drawn, prefix: str = "") -> tuple[str, str]:
+    def _said(self, delivery: Delivery, place: Place, drawn: draw.Drawn) -> tuple[str, str]:
         found = ("", place.channel)
         for n, group in enumerate(limits.messages(drawn.blocks)):
             part = draw.Drawn(text=drawn.text, blocks=tuple(group))
-            found = self._post(place.team, place.channel, part, delivery, f"{prefix}said.{n}", thread=place.ts)
+            found = self._post(place.team, place.channel, part, delivery, f"said.{n}", thread=place.ts)
         return found
 
     def _respond(self, place: Place, drawn: draw.Drawn) -> bool:
@@ -318,15 +327,12 @@ class SlackSender:
         if known:
             self._state.posted(delivery.id, part, channel, known)
             return known, channel
-        wrong = limits.faults(drawn.blocks)
-        if wrong:  # never ours to send; the words alone still get through
-            log.error("a message was not drawn as it should be: %s", "; ".join(wrong[:3]))
         try:
             answer = self._slack.post(
                 team,
                 channel,
-                text=limits.clip(drawn.text, limits.TEXT) or "…",
-                blocks=list(drawn.blocks) if drawn.blocks and not wrong else None,
+                text=drawn.text or "…",
+                blocks=list(drawn.blocks) or None,
                 thread_ts=thread or None,
                 metadata={"event_type": EVENT_TYPE, "event_payload": {"delivery": delivery.id, "part": part}},
                 unfurl_links=False,
@@ -378,6 +384,11 @@ def _speaker(message: Message, case: Case) -> str:
     if message.author == "user":
         return message.name or case.person.name or draw.user_label(case)
     return message.name or {"bot": "Bot", "agent": "Agent"}.get(message.author, "System")
+
+
+def _spoken(message: Message) -> str:
+    names = ", ".join(file_name(name) for name in message.attachments)
+    return "\n".join(part for part in (message.text, f"[{names}]" if names else "") if part)
 
 
 def _list(value: Any) -> Sequence[Any]:

@@ -21,6 +21,7 @@ from helpbot.channels.slack import blocks as draw
 from helpbot.channels.slack.app import Listeners
 from helpbot.channels.slack.calls import Pace, Slack, SlackFault
 from helpbot.channels.slack.deeds import Deeds, Engine
+from helpbot.channels.slack.files import Files, Shelf
 from helpbot.channels.slack.gate import SlackGate
 from helpbot.channels.slack.installations import Installations, OAuthStates
 from helpbot.channels.slack.people import People
@@ -30,7 +31,6 @@ from helpbot.channels.slack.state import Database, Deed, Mark, Mood, Root, Slack
 from helpbot.desk.desk import Desk, utc_now
 from helpbot.errors import CallError, Fault, OutsideError, SettingError
 from helpbot.escalation.brief import one_line
-from helpbot.escalation.case import Case
 
 __all__ = ["SlackService"]
 
@@ -61,10 +61,10 @@ class SlackService:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         alert: Callable[[str], None] | None = None,
-        web: Callable[[Case], str] = lambda case: "",
+        shelf: Shelf | None = None,
         pace: Pace | None = None,
     ) -> None:
-        """`database` is the store's engine, `web` links a case on the web desk, `alert` tells an operator, once."""
+        """`database` is the store's engine, `shelf` holds the website's files, `alert` tells an operator, once."""
         self._settings, self._desk, self._clock, self._now = settings, desk, clock, monotonic
         self._alert = alert or (lambda text: log.error("%s", text))
         self.state = SlackState(database, clock)
@@ -72,8 +72,16 @@ class SlackService:
         self.slack = Slack(settings, self._installations, now=monotonic, sleep=sleep, alert=self._alert, pace=pace)
         self._installations.on_saved(self._installed)
         self.people = People(self.slack, settings, monotonic)
+        files = Files(self.slack, self.state, settings, shelf)
         self.sender = SlackSender(
-            self.slack, self.state, settings, clock, home=self.home, case_now=desk.case, titles=engine.title, web=web
+            self.slack,
+            self.state,
+            settings,
+            clock,
+            files=files,
+            home=self.home,
+            titles=engine.title,
+            source=engine.source,
         )
         self._asides = ThreadPoolExecutor(max_workers=2, thread_name_prefix="helpbot-slack-aside")
         self._deeds = Deeds(
@@ -82,6 +90,7 @@ class SlackService:
             self.state,
             self.people,
             self.sender,
+            files,
             settings,
             engine,
             clock,

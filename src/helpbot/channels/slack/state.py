@@ -401,6 +401,7 @@ class SlackState:
         def work(cursor: Any) -> None:
             cursor.execute(self._text(_ERASE_PLACES), {"conversation": conversation, "thread": thread})
             cursor.execute(self._text(_ERASE_MARKS), {"prefix": f"{conversation}.%"})
+            cursor.execute(self._text(_ERASE_FILES), {"prefix": f"{conversation}.%"})
             for name in (thread, conversation, *keys):
                 cursor.execute(self._text(_ERASE_KEPT), {"name": name})
                 cursor.execute(self._text(_ERASE_INBOX), {"name": name})
@@ -455,7 +456,9 @@ _FINISH: Final = """
 _WAITING: Final = "SELECT count(*) FROM slack_inbox WHERE state IN ('new', 'leased')"
 
 _FORGET_INBOX: Final = "DELETE FROM slack_inbox WHERE state IN ('done', 'dead') AND received_at < :limit"
-_FORGET_KEPT: Final = "DELETE FROM slack_kept WHERE space IN ('noticed', 'files', 'oauth', 'edit') AND at < :limit"
+_FORGET_KEPT: Final = (
+    "DELETE FROM slack_kept WHERE space IN ('noticed', 'files', 'oauth', 'edit', 'unsent') AND at < :limit"
+)
 _FORGET_SENT: Final = "DELETE FROM slack_sent WHERE at < :limit"
 
 _NEW_PLACE: Final = """
@@ -513,6 +516,7 @@ _DROP: Final = "DELETE FROM slack_kept WHERE space = :room AND key = :name"
 
 _ERASE_PLACES: Final = "DELETE FROM slack_places WHERE conversation = :conversation OR thread = :thread"
 _ERASE_MARKS: Final = "DELETE FROM slack_marks WHERE message LIKE :prefix"
+_ERASE_FILES: Final = "DELETE FROM slack_kept WHERE space = 'files' AND key LIKE :prefix"
 _ERASE_KEPT: Final = """
     DELETE FROM slack_kept
     WHERE key = :name AND space IN ('noticed', 'files', 'edit', 'moved', 'respond', 'permalink', 'asked')"""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from helpbot.channels.slack import limits
 from helpbot.channels.slack.blocks import ACTION, STATES, Block, button, rich
 from helpbot.channels.slack.mrkdwn import escape
+from helpbot.channels.slack.payloads import File, files
 from helpbot.channels.slack.settings import Mode, Prompt
 from helpbot.dialogue.conversation import CaseRef, Conversation
 from helpbot.escalation.brief import one_line
@@ -24,6 +25,7 @@ __all__ = [
     "home",
     "read_ask",
     "read_escalation",
+    "read_files",
     "read_text",
     "reply",
     "resolve",
@@ -159,6 +161,14 @@ def shown_error(error: str) -> str:
     return error[: limits.INPUT - len(SHORTENED)] + SHORTENED
 
 
+def whole_error(submitted: str, known: str) -> str:
+    """What was submitted, with the rest of a shortened error put back where the form said that it is kept."""
+    before, mark, after = submitted.partition(SHORTENED.strip())
+    if not mark or len(known) <= limits.INPUT:
+        return submitted
+    return before.removesuffix("\n").removesuffix("\r") + known[limits.INPUT - len(SHORTENED) :] + after
+
+
 def _psa(name: str) -> str:
     folded = name.casefold()
     return next((psa for psa in PSAS if folded and psa.casefold().startswith(folded[:4])), "")
@@ -194,7 +204,10 @@ def reply(case: Case) -> Block:
         VIEW.REPLY,
         f"Reply · {case.number}",
         "Send to the user",
-        [_input("text", f"To {who}", _text(long=True), hint="The user reads this under your name.")],
+        [
+            _input("text", f"To {who}", _text(long=True), hint="The user reads this under your name."),
+            _input("files", "Files", {"type": "file_input", "max_files": 5}, optional=True),
+        ],
         case=case.id,
     )
 
@@ -270,6 +283,13 @@ def ask_bot(channel: str, text: str = "") -> Block:
 def read_text(view: Mapping[str, Any], *names: str) -> dict[str, str]:
     """Named inputs of a window, and `case` or `channel` from its data."""
     return {**{key: str(value) for key, value in _data(view).items()}, **{name: _value(view, name) for name in names}}
+
+
+def read_files(view: Mapping[str, Any], name: str) -> list[File]:
+    """The files that were put into a window."""
+    state = view.get("state", {}).get("values", {}).get(name, {})
+    given = state.get(name) if isinstance(state, Mapping) else None
+    return files(given.get("files")) if isinstance(given, Mapping) else []
 
 
 def read_ask(view: Mapping[str, Any]) -> tuple[str, Field | None, str, dict[str, str]]:
