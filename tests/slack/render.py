@@ -18,6 +18,7 @@ EMOJI = {
         ("white_check_mark", "#007a5a", "✔"), ("heavy_check_mark", "#1d1c1d", "✔"), ("page_facing_up", "#616061", "▤"),
         ("bust_in_silhouette", "#616061", "☻"), ("speech_balloon", "#616061", "❝"), ("lock", "#b8860b", "■"),
         ("warning", "#e0a500", "▲"), ("outbox_tray", "#616061", "⇧"), ("paperclip", "#616061", "§"),
+        ("robot_face", "#616061", "◆"),
     )
 }  # fmt: skip
 STYLE = (Path(__file__).parent / "render.css").read_text(encoding="utf-8")
@@ -96,6 +97,8 @@ def _element(element: dict[str, Any]) -> str:
         return f"<span class='sel'>{_text(chosen['text'] if chosen else element['placeholder'])} ▾</span>"
     if kind == "radio_buttons":
         return "".join(f"<div>◯ {_text(option['text'])}</div>" for option in element["options"])
+    if kind == "file_input":
+        return "<span class='btn'>⇧ Upload a file</span>"
     if kind == "plain_text_input":
         value = element.get("initial_value", "")
         shown = html.escape(value) or (html.escape(element["placeholder"]["text"]) if "placeholder" in element else "")

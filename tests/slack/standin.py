@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import random
 import socket
 import threading
 import time
@@ -109,6 +110,7 @@ class StandIn:
         self.faults: list[str] = []
         self.troubles: dict[str, list[Trouble]] = defaultdict(list)
         self.delay = 0.0
+        self.lossy: tuple[random.Random, float] | None = None  # how often the answer to a post gets lost
         self.rate: tuple[float, float] | None = None  # burst, posts a second
         self.channels: dict[str, dict[str, Any]] = {
             "C0CASES": {"name": "cases"}, "C0HELP": {"name": "help"}, "C0ELSE": {"name": "else"},
@@ -212,7 +214,8 @@ class StandIn:
         if method in NO_JSON and kind == "application/json":
             self.faults.append(f"{method} takes no JSON")
         answer, headers, status = self._do(method, args, token)
-        if trouble is not None and trouble.lose:
+        lost = self.lossy is not None and method == "chat.postMessage" and self.lossy[0].random() < self.lossy[1]
+        if lost or (trouble is not None and trouble.lose):
             raise RuntimeError("the answer is lost")
         return JSONResponse(answer, headers=headers, status_code=status)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import random
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from tests.slack.bot import Bot, words
 from tests.slack.standin import SCOPES, StandIn, Trouble
 from tests.slack.test_agents import open_case
 from tests.slack.test_sender import case, roots, wait_and_settle
+from tests.slack.test_wire import effects, through_a_bad_network
 
 
 def test_without_the_look_for_a_lost_post_it_is_made_twice(
@@ -90,8 +94,6 @@ def test_with_either_key_taken_out_the_other_still_holds_and_without_both_it_is_
     receive = bot.desk.receive
 
     def keyless(inbound: Any) -> Any:
-        from dataclasses import replace
-
         return receive(replace(inbound, key=f"{inbound.key}-{next(count)}"))
 
     monkeypatch.setattr(bot.desk, "receive", keyless)
@@ -99,6 +101,24 @@ def test_with_either_key_taken_out_the_other_still_holds_and_without_both_it_is_
         bot.event(event)
     bot.settle()
     assert len(slack.messages["C0HELP"]) > 1
+
+
+def test_without_both_keys_a_bad_network_doubles_effects(
+    bot: Bot, slack: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The harness of the thousand events, on a bot that knows nothing again."""
+    count = itertools.count()
+    accept, receive = SlackState.accept, bot.desk.receive
+    monkeypatch.setattr(SlackState, "accept", lambda self, key, *a, **k: accept(self, f"{key}-{next(count)}", *a, **k))
+    monkeypatch.setattr(
+        bot.desk, "receive", lambda inbound: receive(replace(inbound, key=f"{inbound.key}-{next(count)}"))
+    )
+    through_a_bad_network(random.Random(7), [bot], mentions=10, direct=10)
+    bot.service.work()
+    heard, answered = effects(bot)
+    assert len(heard) == 20
+    assert sum(heard) > 25
+    assert sum(answered) > 25
 
 
 @pytest.mark.parametrize("method", sorted(name for name, scope in SCOPES.items() if scope and scope != "history"))

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from helpbot.channels.slack.state import SlackState
+from helpbot.desk.records import DeliveryState
 from helpbot.errors import CallError, Code, OutsideError, SettingError
 from tests.slack.bot import SECRET, Bot, labels, settings_for, words
 from tests.slack.standin import StandIn
@@ -259,39 +260,85 @@ def test_a_mention_is_not_lost_when_its_plain_message_comes_first_without_saying
     assert "Alpha" in words(slack.messages["C0HELP"][0]["blocks"])
 
 
-def test_a_thousand_events_with_repeats_reordering_and_losses_have_one_effect_each(bot: Bot, slack: StandIn) -> None:
-    """300 mentions told twice, each sent one to five times in any order; a third of first copies never arrives."""
-    chance = random.Random(7)
-    events: list[tuple[int, dict[str, Any], str]] = []
-    for n in range(300):
+def through_a_bad_network(
+    chance: random.Random, nodes: list[Bot], mentions: int, direct: int
+) -> tuple[int, int, list[int]]:
+    """Slack's part of it: (events, messages, how often each event arrived); asserts that each message got through.
+
+    A mention is two events, a direct message is one. Every try of an event may get lost on its way; or it arrives and
+    our answer gets lost; either way Slack tries again, up to four times in all. Some are sent once more for nothing. Of
+    one event of a mention in ten no copy arrives at all. Then everything is shuffled, and goes to any of the nodes.
+    """
+    events = []
+    for n in range(mentions + direct):
+        mention = n < mentions
         said = {
-            "channel": "C0HELP", "user": "U0ANN", "text": f"<@U0BOT> alpha failed {n}", "ts": f"18{n:05d}.000100", "team": "T01",
+            "channel": "C0HELP" if mention else f"D0{n:04d}", "user": "U0ANN", "ts": f"18{n:05d}.000100", "team": "T01",
+            "text": f"<@U0BOT> alpha failed {n}" if mention else f"alpha failed {n}",
+            "channel_type": "channel" if mention else "im",
         }  # fmt: skip
-        for kind in ("app_mention", "message"):
-            copies = chance.choice([1, 1, 2, 2, 3])
-            for _ in range(copies):
-                events.append(
-                    (
-                        n,
-                        {"type": kind, "channel_type": "channel", **said},
-                        f"Ev-{kind}-{n}",
-                    )
-                )
-    assert len(events) >= 1_000
-    chance.shuffle(events)
+        events.append([{"type": kind, **said} for kind in (("app_mention", "message") if mention else ("message",))])
+    copies: list[tuple[dict[str, Any], str, int]] = []
+    arrived = []
+    for n, told in enumerate(events):
+        gone = chance.randrange(2) if len(told) == 2 and chance.random() < 0.1 else None
+        for which, event in enumerate(told):
+            tries = [] if which == gone else [number for number in range(4) if number == 3 or chance.random() > 0.35]
+            for so_far, number in enumerate(tries):
+                copies.append((event, f"Ev-{which}-{n}", number))
+                if chance.random() > 0.4:  # our answer arrives, and Slack is content
+                    tries = tries[: so_far + 1]
+                    break
+            if tries and chance.random() < 0.1:
+                copies.append((event, f"Ev-{which}-{n}", 0))
+            arrived.append(len(tries))
+    chance.shuffle(copies)
+
+    def send(copy: tuple[dict[str, Any], str, int]) -> int:
+        event, name, number = copy
+        again = {"x_slack_retry_num": str(number), "x_slack_retry_reason": "http_timeout"} if number else {}
+        return chance.choice(nodes).event(event, event_id=name, **again).status_code
+
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda e: bot.event(e[1], event_id=e[2]).status_code, events))
-    assert set(answers) == {200}
-    bot.service.start()
-    _until(lambda: bot.service.waiting == 0, 60)
-    count = bot.store.engine.read(
-        lambda c: c.execute("SELECT count(*) FROM messages WHERE author = 'user'").fetchone()
-    )[0]
-    assert count == 300
-    waiting = bot.store.engine.read(
-        lambda c: c.execute("SELECT count(DISTINCT conversation) FROM deliveries").fetchone()
-    )[0]
-    assert waiting == 300
+        assert set(pool.map(send, copies)) == {200}
+    return sum(map(len, events)), len(events), arrived
+
+
+def effects(bot: Bot) -> tuple[list[int], list[int]]:
+    """How many messages of a user, and how many answers to be sent, each conversation has."""
+
+    def counts(query: str) -> list[int]:
+        return [row[0] for row in bot.store.engine.read(lambda c: c.execute(query).fetchall())]
+
+    return (
+        counts("SELECT count(*) FROM messages WHERE author = 'user' GROUP BY conversation"),
+        counts("SELECT count(*) FROM deliveries WHERE kind = 'message.to_user' GROUP BY conversation"),
+    )
+
+
+def test_a_thousand_events_with_repeats_reordering_and_losses_have_one_effect_each(bot: Bot, slack: StandIn) -> None:
+    """To two nodes; and of our own calls to Slack, too, one answer in twenty gets lost."""
+    second = Bot(slack, bot.folder, url=bot.store.url, clock=bot.clock)
+    try:
+        nodes = [bot, second]
+        events, messages, arrived = through_a_bad_network(random.Random(7), nodes, mentions=350, direct=300)
+        assert (events, messages) == (1_000, 650)
+        assert {0, 1, 2, 3, 4} == set(arrived)  # some never, most once, some four times
+        for node in nodes:
+            node.service.start()
+        _until(lambda: bot.service.waiting == 0, 120)
+        assert effects(bot) == ([1] * 650, [1] * 650)
+        slack.lossy = (random.Random(8), 0.05)
+        for _ in range(400):
+            if not bot.desk.deliveries(DeliveryState.PENDING, limit=1):
+                break
+            bot.courier.run_once()
+            bot.clock.pass_(minutes=1)
+        posts = [message["thread_ts"] for channel in slack.messages.values() for message in channel]
+        assert len(posts) == len(set(posts)) == 650
+        assert len(slack.of("conversations.replies")) > 10  # answers did get lost
+    finally:
+        second.close()
 
 
 def test_nothing_is_acknowledged_that_could_not_be_kept(
