@@ -10,16 +10,33 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-# Drawn with letters that every font has, since a machine may have none for emoji.
-EMOJI = {
-    name: f"<span style='color:{colour}'>{shape}</span>"
-    for name, colour, shape in (
-        ("red_circle", "#e01e5a", "●"), ("large_blue_circle", "#1264a3", "●"), ("hourglass_flowing_sand", "#b8860b", "◔"),
-        ("white_check_mark", "#007a5a", "✔"), ("heavy_check_mark", "#1d1c1d", "✔"), ("page_facing_up", "#616061", "▤"),
-        ("bust_in_silhouette", "#616061", "☻"), ("speech_balloon", "#616061", "❝"), ("lock", "#b8860b", "■"),
-        ("warning", "#e0a500", "▲"), ("outbox_tray", "#616061", "⇧"), ("paperclip", "#616061", "§"),
-        ("robot_face", "#616061", "◆"),
+
+
+def _icon(inner: str) -> str:
+    return f"<svg class='e' viewBox='0 0 16 16'>{inner}</svg>"
+
+
+def _strokes(path: str, colour: str = "#616061") -> str:
+    return _icon(
+        f"<path d='{path}' fill='none' stroke='{colour}' stroke-width='1.6' stroke-linecap='round' stroke-linejoin='round'/>"
     )
+
+
+# Drawn here, since a machine may have no font with emoji.
+EMOJI = {
+    "red_circle": _icon("<circle cx='8' cy='8' r='6.500' fill='#e01e5a'/>"),
+    "large_blue_circle": _icon("<circle cx='8' cy='8' r='6.500' fill='#36a3eb'/>"),
+    "hourglass_flowing_sand": _strokes("M4 2h8M4 14h8M5 2c0 4 3 4 3 6s-3 2-3 6M11 2c0 4-3 4-3 6s3 2 3 6", "#b8860b"),
+    "white_check_mark": _icon("<rect x='1' y='1' width='14' height='14' rx='3' fill='#2eb67d'/><path d='M4.500 8.500l2.500 2.500 5-6' fill='none' stroke='#fff' stroke-width='2'/>"),
+    "heavy_check_mark": _strokes("M3 8.500l3.500 3.500L13 4.500", "#1d1c1d"),
+    "page_facing_up": _strokes("M4 1.500h5.500L12.500 4.500v10H4zM6 7h4.500M6 9.500h4.500M6 12h3"),
+    "bust_in_silhouette": _icon("<circle cx='8' cy='5' r='3' fill='#616061'/><path d='M2 14.500c0-3.500 2.500-5 6-5s6 1.500 6 5z' fill='#616061'/>"),
+    "speech_balloon": _strokes("M2 3h12v8H7.500L4.500 13.500V11H2z"),
+    "lock": _icon("<path d='M5 7V5a3 3 0 0 1 6 0v2' fill='none' stroke='#8d8d8d' stroke-width='1.600'/><rect x='3' y='7' width='10' height='7.500' rx='1.500' fill='#e8a723'/>"),
+    "warning": _icon("<path d='M8 1.500L15 14H1z' fill='#ecb22e'/><path d='M8 6v4M8 11.500v.800' stroke='#1d1c1d' stroke-width='1.600'/>"),
+    "outbox_tray": _strokes("M2 9v5h12V9M8 10.500V2M5 5l3-3 3 3"),
+    "paperclip": _strokes("M12.500 7.500l-5 5a3 3 0 0 1-4.500-4L8.500 3a2 2 0 0 1 3 3L6 11.500a1 1 0 0 1-1.500-1.500L9 5.500"),
+    "robot_face": _icon("<rect x='2.500' y='4.500' width='11' height='9' rx='2' fill='#616061'/><path d='M8 4.500V2' stroke='#616061' stroke-width='1.600'/><circle cx='6' cy='9' r='1.200' fill='#fff'/><circle cx='10' cy='9' r='1.200' fill='#fff'/>"),
 }  # fmt: skip
 STYLE = (Path(__file__).parent / "render.css").read_text(encoding="utf-8")
 
@@ -70,6 +87,8 @@ def _rich(element: dict[str, Any]) -> str:
         return out
     if kind == "link":
         return f"<a href='{html.escape(element['url'])}'>{html.escape(element.get('text') or element['url'])}</a>"
+    if kind == "date":
+        return html.escape(element["fallback"])
     if kind == "emoji":
         return EMOJI.get(element["name"], f":{element['name']}:")
     inner = "".join(map(_rich, element["elements"]))

@@ -203,6 +203,7 @@ def samples() -> dict[str, dict[str, Any]]:
         "asking": _reply(ASKING),
         "case-opened-for-user": _reply(OPENED),
         "agent-to-user": _reply(AGENT, speaker="Sam Agent"),
+        "agent-to-user-file": _reply(AGENT, speaker="Sam Agent", files=["category page.png"]),
         "offer": _told(blocks.offer(ANSWER, "T01:C0ELSE:17.1", "17.1")),
         "case-open": _told(blocks.case_root(CASE, SETTINGS, **root)),
         "case-claimed": _told(blocks.case_root(CLAIMED, SETTINGS, **root)),
@@ -218,12 +219,18 @@ def samples() -> dict[str, dict[str, Any]]:
                 ]
             )[0]
         ),
+        "user-words-answered": _told(
+            blocks.user_words("Ann Example", "Is there any news?", answered="HB-1042 waits for a person. I will say it here as soon as somebody has it.")[0]
+        ),
+        "not-copied": _told(blocks.not_copied("recording.mov", "https://home.slack.com/files/U0ANN/F1/recording.mov")),
+        "left-behind": _told(blocks.left_behind([("backup.iso", "it is larger than 20 MB")])),
         "user-words": _told(blocks.user_words("Ann Example", "It says <80> & nothing else", ["screen.png"])[0]),
         "agent-words": _told(blocks.agent_line("Kim Agent", "Please sync once more.", note="from web")[0]),
         "not-delivered": _told(blocks.failed("Slack refused chat.postMessage: user_not_found", "01hxconv.9")),
         "summary": _told(
             blocks.summary(
-                day="Monday 02 March", opened=14, resolved=11, waiting=5, oldest=("HB-1031", "Datto SIRIS", "for 27 hours"),
+                day="Monday 2 March", opened=14, resolved=11, waiting=5,
+                oldest=("HB-1031", "Datto SIRIS", "for 27 hours", "https://home.slack.com/archives/C0CASES/p17"),
                 unknown=[("Error 0x80070490 while importing", 3), ("Tenant is not linked", 2)],
             )
         ),

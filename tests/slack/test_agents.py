@@ -404,15 +404,26 @@ def test_the_summary_tells_of_a_day_once(slack: StandIn, tmp_path: object) -> No
     try:
         open_case(bot, slack)
         widget_case(bot)
+        for n in (7, 12):
+            person = Person(id=f"w{n}", name="Visitor")
+            id_ = bot.desk.start(Channel.WIDGET, person).conversation.id
+            for text in (f"yota failed with {n}", "I want to talk to a person", "Quotes"):
+                key = f"{n}-{text}"
+                bot.desk.receive(Inbound(key=key, channel=Channel.WIDGET, thread=id_, person=person, text=text))
+        bot.settle()
         clock.now = datetime(2026, 11, 20, 7, 31, tzinfo=UTC)
         for _ in range(3):
             bot.service.keep_up()
         (summary,) = [m for m in slack.messages["C0CASES"] if "Cases on" in m["text"]]
         shown = words(summary["blocks"])
-        assert "2\n opened" in shown
+        assert "4\n opened" in shown
         assert "0\n resolved" in shown
         assert "HB-1001" in shown
         assert "zeta failed" in shown
+        assert "2× \nyota failed with" in shown  # the same error, whatever number it names
+        assert f"https://home.slack.com/archives/C0CASES/p{bot.root(0)['ts'].replace('.', '')}" in str(
+            summary["blocks"]
+        )
         clock.now = datetime(2026, 11, 20, 15, 31, tzinfo=UTC)
         bot.service.keep_up()
         assert len([m for m in slack.messages["C0CASES"] if "Cases on" in m["text"]]) == 1

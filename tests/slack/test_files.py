@@ -333,7 +333,7 @@ def test_a_visitors_screenshots_are_copied_into_the_cases_thread_like_a_slack_us
         assert "one.png" in words(thread[0]["blocks"])
         assert "/one.png" not in str(thread)
         lines = [block["elements"][0]["elements"] for block in thread[0]["blocks"] if block["type"] == "rich_text"]
-        said = [(who["text"], text["text"]) for who, _, text in lines if "one.png" in text["text"]]
+        said = [(who["text"], text["text"]) for who, *_, text in lines if "one.png" in text["text"]]
         assert said == [("Ann Example", "zeta failed, see\n[one.png]")]
         shown[where] = [thread[-1]["text"], thread[-1]["blocks"]]
     assert shown["widget"] == shown["slack"]

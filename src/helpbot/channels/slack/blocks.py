@@ -293,7 +293,7 @@ def _card(card: CaseCard) -> Block:
         _line(
             [
                 _words(card.number, bold=True),
-                _words(f" · {card.state.replace('_', ' ')}\n"),
+                _words(f" · {card.state.replace('_', ' ').capitalize()}\n"),
                 _words("Product: ", bold=True),
                 _words(limits.clip(card.product_name, 500)),
                 _words("\nError message:", bold=True),
@@ -312,8 +312,8 @@ def _sources(reply: Reply, links: Links) -> Block | None:
         named.append(f"[{number}] {link(links.citation(citation), one_line(label, 120))}")
     more = len(reply.citations) - MAX_SOURCES
     told = " · ".join(named) + (f" · and {more} more" if more > 0 else "")
-    sure = f"_{confidence_words(reply.confidence)}._" if reply.outcome is Outcome.ANSWER and reply.confidence else ""
-    return _context(f":page_facing_up: {told}", sure)
+    sure = f" · _{confidence_words(reply.confidence)}_" if reply.outcome is Outcome.ANSWER and reply.confidence else ""
+    return _context(f":page_facing_up: {told}{sure}")
 
 
 _EMPHASIS: Final = {"solved": "primary"}
@@ -352,8 +352,8 @@ def _feedback(conversation: str, seq: int) -> Block:
 def pressed(blocks: Sequence[Mapping[str, Any]], label: str, user: str) -> list[Block]:
     """A message after one of its choices was pressed: the buttons give way to what was chosen."""
     kept = [dict(block) for block in blocks if block.get("type") != "actions"]
-    who = f" by <@{user}>" if user else ""
-    note = _context(f":heavy_check_mark: {escape(one_line(label, 150))}{who}")
+    who = f" · <@{user}>" if user else ""
+    note = _context(f":heavy_check_mark: *{escape(one_line(label, 150))}*{who}")
     feedback = [n for n, block in enumerate(kept) if block.get("type") == "context_actions"]
     kept.insert(feedback[0] if feedback else len(kept), note)
     return kept[: limits.BLOCKS]
@@ -399,6 +399,9 @@ STATES: Final = {
 }
 
 
+URGENT: Final = {"high": "high urgency", "blocking": "blocks their work"}  # what stands beside the number at once
+
+
 def case_root(
     case: Case,
     settings: SlackSettings,
@@ -413,7 +416,8 @@ def case_root(
     """
     emoji, state = STATES[case.state]
     who = case.person.name or user_label(case)
-    head = f"{case.number} · {state}" + (f" · {one_line(case.owner, 60)}" if case.owner else "")
+    urgent = f" · {URGENT[case.urgency]}" if case.is_open and case.urgency in URGENT else ""
+    head = f"{case.number} · {state}{urgent}"
     fields = [
         ("Product", one_line(case.product_name, 500) + ("" if case.product_name_given else " (not given)")),
         ("PSA", case.psa or "not known"),
@@ -441,7 +445,9 @@ def case_root(
     if len(case.error_message) > ERROR_SHOWN:
         blocks.append(_context(f"The whole text, {len(case.error_message):,} characters, is in the thread."))
     blocks.append(rich(_line(_background(case, titles, told))))
-    blocks.append(_context(_last(case), link(source, "The user's thread") if source else "", rule(settings)))
+    # Each a block of its own: the elements of one stand side by side.
+    seen = [part for part in (_last(case), link(source, "The user's thread") if source else "") if part]
+    blocks += [_context(" · ".join(seen)), _context(rule(settings))] if seen else [_context(rule(settings))]
     blocks.append({"type": "actions", "block_id": "case", "elements": _case_buttons(case)})
     text = f"{case.number} {state.lower()}: {one_line(case.product_name, 60)}: {one_line(case.error_message, 200)}"
     return Drawn(text=escape(text), blocks=tuple(blocks))
@@ -540,9 +546,9 @@ def transcript(lines: Sequence[tuple[datetime, str, str]]) -> list[Drawn]:
     for at, who, text in lines:
         for n, piece in enumerate(limits.pieces(text, 2_500)):
             head = f"{who}" if n == 0 else f"{who}, continued"
-            elements.append(
-                rich(_line([_words(head, bold=True), _words(f"  {at:%H:%M}\n"), _words(piece.strip("\n") or " ")]))
-            )
+            when = {"type": "date", "timestamp": int(at.timestamp()), "format": "{time}", "fallback": f"{at:%H:%M} UTC"}
+            said = [_words(head, bold=True), _words("  "), when, _words("\n"), _words(piece.strip("\n") or " ")]
+            elements.append(rich(_line(said)))
     found = [_context(":speech_balloon: *The conversation so far*"), *elements]
     return [Drawn(text="The conversation so far", blocks=tuple(group)) for group in limits.messages(found) if group]
 
@@ -606,10 +612,10 @@ def summary(
     opened: int,
     resolved: int,
     waiting: int,
-    oldest: tuple[str, str, str] | None,
+    oldest: tuple[str, str, str, str] | None,
     unknown: Sequence[tuple[str, int]],
 ) -> Drawn:
-    """The daily summary. `oldest` is (number, product, age) of the case that waits longest; `unknown` counts errors."""
+    """The daily summary. `oldest`: (number, product, age, link) of what waits longest; `unknown` counts errors."""
     lines: list[Block] = [
         _words(f"{opened}", bold=True),
         _words(" opened · "),
@@ -623,10 +629,10 @@ def summary(
         rich(_line(lines)),
     ]
     if oldest:
-        number, product, age = oldest
-        blocks.append(
-            rich(_line([_words("Waiting longest: ", bold=True), _words(f"{number}, {one_line(product, 100)}, {age}")]))
-        )
+        number, product, age, url = oldest
+        named: Block = {"type": "link", "url": url, "text": number} if url else _words(number)
+        rest = _words(f" · {one_line(product, 100)} · {age}")
+        blocks.append(rich(_line([_words("Waiting longest: ", bold=True), named, rest])))
     if unknown:
         items = [[_words(f"{count}× ", bold=True), _words(one_line(error, 200))] for error, count in unknown[:5]]
         blocks.append(rich(_line([_words("Errors without an article", bold=True)]), _list(items, ordered=False)))

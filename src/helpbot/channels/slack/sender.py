@@ -113,7 +113,8 @@ class SlackSender:
             team, channel, ts = self._thread_of(parcel, case)
             message = parcel.message
             who = message.name or case.owner or "An agent"
-            source = {"slack-form": "", "": ""}.get(str(payload.get("source")), f"from {payload.get('source')}")
+            where = str(payload.get("source") or "")
+            source = {"slack-form": "", "": "", "cli": "from the terminal"}.get(where, f"from {where}")
             posted = ""
             names = tuple(file_name(name) for name in message.attachments)
             for n, drawn in enumerate(draw.agent_line(who, message.text, names, note=source)):

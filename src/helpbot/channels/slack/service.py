@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import threading
 import time
 from collections import Counter
@@ -325,19 +326,34 @@ class SlackService:
         unheld = [case for case in waiting if not case.owner] or waiting
         oldest = None
         if unheld:
-            oldest = (unheld[0].number, unheld[0].product_name, _age(end - unheld[0].opened_at))
+            first = unheld[0]
+            oldest = (first.number, first.product_name, _age(end - first.opened_at), self._root_link(first.id))
         # An error for which nothing was even offered is one the articles do not know.
-        unknown = Counter(
-            one_line(case.error_message, 200) for case in opened if not case.tried and case.error_message_given
-        )
+        unknown: Counter[str] = Counter()
+        as_written: dict[str, str] = {}
+        for case in opened:
+            if not case.tried and case.error_message_given:
+                line = one_line(case.error_message, 200)
+                alike = re.sub(r"\d+", "#", line.casefold())  # an error is the same with another id in it
+                unknown[alike] += 1
+                as_written.setdefault(alike, line)
         return draw.summary(
-            day=f"{start:%A %d %B}",
+            day=f"{start:%A} {start.day} {start:%B}",
             opened=len(opened),
             resolved=len(resolved),
             waiting=len(waiting),
             oldest=oldest,
-            unknown=unknown.most_common(5),
+            unknown=[(as_written[alike], count) for alike, count in unknown.most_common(5)],
         )
+
+    def _root_link(self, case_id: str) -> str:
+        """Where a case is seen by agents; empty where Slack does not say."""
+        for root in self.state.roots(case_id):
+            team, channel, ts = root.key.split(":")
+            with contextlib.suppress(SlackFault):
+                answer = self.slack.call(team, "chat.getPermalink", channel=channel, message_ts=ts)
+                return str(answer.get("permalink", ""))
+        return ""
 
     def read(self, conversation_id: str, seq: int) -> None:
         """Another channel's user has read everything up to a message: agents in Slack see it on theirs."""
