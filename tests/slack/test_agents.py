@@ -29,7 +29,7 @@ def open_case(bot: Bot, slack: StandIn, text: str = "zeta failed") -> str:
 
 def widget_case(bot: Bot) -> str:
     """A website visitor's case; the conversation's id."""
-    id_ = bot.widget_talk("zeta failed", "I want to talk to a person", "Quotes", "zeta failed")
+    id_ = bot.widget_talk("zeta failed", "I want to talk to a person", "Quotes")
     assert bot.desk.cases(conversation=id_)
     bot.settle()
     return id_
@@ -179,7 +179,7 @@ def test_the_users_words_arrive_live_with_edits_and_files(bot: Bot, slack: Stand
         "type": "message", "subtype": "message_changed", "channel": "C0HELP", "ts": slack.next_ts(), "hidden": True,
         "message": {
             "type": "message", "user": "U0ANN", "text": "here is another picture", "ts": said, "thread_ts": ts,
-            "client_msg_id": "m", "edited": {"user": "U0ANN", "ts": "1.9"},
+            "client_msg_id": "m", "edited": {"user": "U0ANN", "ts": "1.9"}, "files": [file],
         },
         "previous_message": {"user": "U0ANN", "text": "here is a picture", "ts": said, "thread_ts": ts},
     }  # fmt: skip
@@ -189,6 +189,7 @@ def test_the_users_words_arrive_live_with_edits_and_files(bot: Bot, slack: Stand
     edits = [m for m in bot.case_thread() if "another picture" in words(m["blocks"])]
     assert len(edits) == 1
     assert "edited what they wrote" in words(edits[0]["blocks"])
+    assert len(slack.shared) == 1  # its picture is there already
 
 
 def test_what_is_said_before_anybody_claims_the_case_is_seen_with_the_bots_answer(bot: Bot, slack: StandIn) -> None:
@@ -205,6 +206,18 @@ def test_what_is_said_before_anybody_claims_the_case_is_seen_with_the_bots_answe
     bot.say("are you there?", thread=ts)
     bot.settle()
     assert len([m for m in bot.case_thread() if "are you there?" in words(m["blocks"])]) == 1
+
+
+def test_what_is_said_while_slack_is_away_is_told_once(bot: Bot, slack: StandIn) -> None:
+    conversation = bot.widget_talk("zeta failed", "I want to talk to a person", "Quotes")
+    person = Person(id="w1", name="Wanda Widget")
+    bot.desk.receive(
+        Inbound(key="w-more", channel=Channel.WIDGET, thread=conversation, person=person, text="any news by now?")
+    )
+    bot.settle()
+    thread = [words(m["blocks"]) for m in bot.case_thread()]
+    assert ["any news by now?" in text for text in thread[1:]] == [False, True]
+    assert "zeta failed" in thread[1]
 
 
 def test_ask_for_asks_the_user_and_suggest_sends_the_steps(bot: Bot, slack: StandIn) -> None:

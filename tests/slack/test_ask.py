@@ -143,6 +143,30 @@ def test_find_a_fix_on_somebodys_message_answers_who_pressed_it(bot: Bot, slack:
     assert slack.messages["C0HELP"] == []
 
 
+ALERTS = {
+    "text": {"text": "beta failed"},
+    "an attachment": {"text": "", "attachments": [{"title": "Alert", "text": "beta failed", "fallback": "x"}]},
+    "a fallback": {"attachments": [{"fallback": "beta failed"}]},
+    "a section": {"text": "", "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "beta failed"}}]},
+    "fields": {"blocks": [{"type": "section", "fields": [{"type": "mrkdwn", "text": "beta failed"}]}]},
+    "rich text": {
+        "blocks": [
+            {
+                "type": "rich_text",
+                "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "beta failed"}]}],
+            }
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("kind", ALERTS)
+def test_find_a_fix_reads_what_programs_post(bot: Bot, slack: StandIn, kind: str) -> None:
+    bot.shortcut({"ts": slack.next_ts(), "bot_id": "B7", **ALERTS[kind]})
+    bot.settle()
+    assert "Beta" in words(slack.responses[0]["blocks"])
+
+
 def test_a_private_answer_that_came_too_late_for_its_address_comes_as_a_direct_message(
     bot: Bot, slack: StandIn
 ) -> None:

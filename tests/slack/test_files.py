@@ -125,6 +125,34 @@ def test_a_file_alone_is_sent_where_the_thread_says_that_words_go_to_the_user(
         bot.close()
 
 
+def test_who_asked_by_the_command_gets_the_file_in_the_direct_message_that_the_talk_moved_to(
+    bot: Bot, slack: StandIn
+) -> None:
+    bot.command("zeta failed", trigger="t1")
+    bot.settle()
+    bot.press("Ask a person", slack.responses[-1], name="cmd-t1")
+    bot.settle()
+    bot.submit(slack.views[-1], {"product_name": "Quotes", "error_message": "zeta failed"})
+    bot.settle()
+    agent_sends(bot, "! See the file.", in_slack(slack, "a.txt", LOG))
+    root, said = slack.messages["D0ANN"]
+    assert "See the file." in words(said["blocks"])
+    assert said["thread_ts"] == root["ts"]
+    assert shared_with(slack, "D0ANN", root["ts"]) == [("a.txt", LOG)]
+
+
+def test_a_user_whose_channel_was_archived_gets_words_and_file_in_a_direct_message(bot: Bot, slack: StandIn) -> None:
+    open_case(bot, slack)
+    slack.channels["C0HELP"]["archived"] = True
+    slack.fail("upload", status=503)
+    agent_sends(bot, "! See the file.", in_slack(slack, "a.txt", LOG))
+    for _ in range(3):
+        wait_and_settle(bot, minutes=1)
+    root, *said = slack.messages["D0ANN"]
+    assert len([m for m in said if "See the file." in words(m["blocks"])]) == 1
+    assert shared_with(slack, "D0ANN", root["ts"]) == [("a.txt", LOG)]
+
+
 # ── T13: internal files ──
 
 INTERNAL: dict[str, tuple[Direction, str]] = {

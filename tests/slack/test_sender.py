@@ -21,9 +21,7 @@ SAM = Person(id="T01:U0SAM", name="Sam Agent")
 
 def case(bot: Bot, n: int = 0) -> str:
     """An open case of a website visitor, undelivered; its conversation."""
-    return bot.widget_talk(
-        "zeta failed", "I want to talk to a person", f"Quotes {n}", "zeta failed", name=f"Visitor {n}"
-    )
+    return bot.widget_talk("zeta failed", "I want to talk to a person", f"Quotes {n}", name=f"Visitor {n}")
 
 
 def roots(slack: StandIn) -> list[dict[str, Any]]:
@@ -266,6 +264,42 @@ def test_a_reply_with_the_most_of_everything_is_split_where_slack_would_refuse_i
     assert len(starts) > 1
     small = replace(reply, parts=(Text(text="hello"),), choices=())
     assert len(limits.messages(blocks.answer(small, conversation="c", seq=1, links=blocks.Links()).blocks)) == 1
+
+
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update", "chat.postEphemeral"])
+def test_blocks_that_slack_would_refuse_are_never_sent_by_any_call_and_the_words_are(
+    bot: Bot, slack: StandIn, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bot.mention("alpha failed")
+    bot.settle()
+    where = {"ts": slack.messages["C0HELP"][0]["ts"]} if method == "chat.update" else {}
+    who = {"user": "U0ANN"} if method == "chat.postEphemeral" else {}
+    bad = [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3_001}}]
+    bot.service.slack.call("T01", method, channel="C0HELP", text="w" * 50_000, blocks=bad, **where, **who)
+    sent = slack.of(method)[-1].args
+    assert not sent["blocks"]
+    assert len(sent["text"]) == 40_000
+    assert "3001 characters" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"title": {"type": "plain_text", "text": "t" * 25}},
+        {"private_metadata": "p" * 3_001},
+        {"callback_id": "c" * 256},
+        {"blocks": [{"type": "divider"}] * 101},
+        {"blocks": [{"type": "header", "text": {"type": "plain_text", "text": "h" * 151}}]},
+    ],
+)
+def test_a_window_that_slack_would_refuse_is_not_sent(bot: Bot, slack: StandIn, broken: dict[str, Any]) -> None:
+    from helpbot.channels.slack import views
+    from helpbot.channels.slack.calls import SlackFault
+
+    view = {**views.ask_bot("C0HELP"), **broken}
+    with pytest.raises(SlackFault, match="not drawn as it should be"):
+        bot.service.slack.call("T01", "views.open", trigger_id=slack.trigger(), view=view)
+    assert slack.of("views.open") == []
 
 
 # ── R34 ──

@@ -236,7 +236,7 @@ class Listeners:
         message = body.get("message") or {}
         data = {
             **_who(body),
-            "text": typed(str(message.get("text") or "")),
+            "text": payloads.words_of(message),
             "thread": str(message.get("thread_ts") or ""),
         }
         self._keep(f"shortcut:{data['trigger']}", f"{data['team']}:{data['user']}", "shortcut", data)

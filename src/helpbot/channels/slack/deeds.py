@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Event
 from typing import Any, Final
@@ -141,7 +141,7 @@ class Deeds:
 
     def _edited(self, data: Mapping[str, Any], deed: Deed) -> None:
         """An edit is passed on while people look at the case; before that it changes nothing that was answered."""
-        said = _heard(data)
+        said = replace(_heard(data), files=())  # those were there before
         known = self._state.thread(said.place.key)
         if known is None or not known.conversation or known.who != said.user:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +12,18 @@ from helpbot.channels.slack.mrkdwn import typed
 from helpbot.channels.slack.places import Place
 from helpbot.channels.slack.settings import Direction, SlackSettings
 
-__all__ = ["File", "Heard", "addressed", "edited", "files", "heard", "looks_like_question", "own_user", "value"]
+__all__ = [
+    "File",
+    "Heard",
+    "addressed",
+    "edited",
+    "files",
+    "heard",
+    "looks_like_question",
+    "own_user",
+    "value",
+    "words_of",
+]
 
 # What people say; everything else (joins, topics, deletions, other bots) is not said to anyone.
 SPOKEN: Final = frozenset({"", "file_share", "thread_broadcast"})
@@ -152,6 +163,41 @@ def files(values: Any) -> list[File]:
                 )
             )
     return found[:20]
+
+
+def words_of(message: Mapping[str, Any]) -> str:
+    """All that a message says to who looks at it: programs put their alerts into blocks and attachments."""
+    parts = [typed(str(message.get("text") or ""))]
+    if not parts[0].strip():
+        parts = list(_said_in(message.get("blocks")))
+    for attached in message.get("attachments") or () if isinstance(message.get("attachments"), list) else ():
+        if isinstance(attached, Mapping):
+            told = [typed(str(attached.get(name) or "")) for name in ("pretext", "title", "text")]
+            told += [typed(str(field.get("value") or "")) for field in _tables(attached.get("fields"))]
+            told = [text for text in told if text.strip()] or list(_said_in(attached.get("blocks")))
+            parts += told or [typed(str(attached.get("fallback") or ""))]
+    return "\n".join(dict.fromkeys(part.strip() for part in parts if part.strip()))[:40_000]
+
+
+def _tables(values: Any) -> list[Mapping[str, Any]]:
+    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list) else []
+
+
+def _said_in(blocks: Any, depth: int = 0) -> Iterator[str]:
+    """The texts of blocks, each block's as a line; buttons and the like say nothing."""
+    for block in _tables(blocks) if depth < 5 else ():
+        if block.get("type") in {"actions", "input", "context_actions"}:
+            continue
+        if block.get("type") == "rich_text_section":
+            yield "".join(str(part.get("text") or part.get("url") or "") for part in _tables(block.get("elements")))
+            continue
+        own = block.get("text")
+        if isinstance(own, str | Mapping):
+            text = own if isinstance(own, str) else str(own.get("text") or "")
+            # Rich text is as it was typed; anything else went through Slack's escaping.
+            yield text if block.get("type") == "text" else typed(text)
+        for name in ("fields", "elements"):
+            yield from _said_in(block.get(name), depth + 1)
 
 
 def value(text: Any) -> dict[str, Any]:

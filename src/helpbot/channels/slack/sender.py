@@ -80,10 +80,12 @@ class SlackSender:
         )
         if len(case.error_message) > draw.ERROR_SHOWN:
             self._whole_error(team, channel, ts, case, delivery)
-        said = [(m.at, _speaker(m, case), _spoken(m)) for m in parcel.transcript]
+        # What was said since comes by itself, however late this is.
+        before = [message for message in parcel.transcript if message.at <= delivery.created_at]
+        said = [(m.at, _speaker(m, case), _spoken(m)) for m in before]
         for n, part in enumerate(draw.transcript(said) if said else ()):
             self._post(team, channel, part, delivery, f"transcript.{n}", thread=ts)
-        for message in parcel.transcript:
+        for message in before:
             if message.author == "user":
                 self._copy_files(team, channel, ts, message, delivery)
         return SendResult(receipt={"team": team, "channel": channel, "ts": ts})
