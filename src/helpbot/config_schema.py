@@ -211,7 +211,7 @@ class WebTable(_Table):
     threads: Annotated[int, Field(ge=1, le=256)] = 8
     """Turns worked on at once."""
     screenshots: bool = True
-    """Whether users may send screenshots; text is read from them where Tesseract is installed."""
+    """Whether users may send screenshots and agents files; text is read from pictures where Tesseract is installed."""
 
 
 class WidgetTable(_Table):
