@@ -101,6 +101,7 @@ class Desk:
         self._store, self._world, self._settings = store, world, settings or DeskSettings()
         self._clock, self._ids, self._step, self._codec, self._greeting = clock, ids, step, codec, greeting
         self._programs = self._settings.routing.taking(Kind.MESSAGE_CREATED, "webhook")  # told of every message
+        self._overheard = any(route.takes(Kind.MESSAGE_BESIDE) for route in self._settings.routing.routes.values())
         # The last state of conversations as this node wrote them: a guess that saves a read. A turn prepared from
         # it is written only if the stored version is still the same, so another node's turn is never overlooked.
         self._recent: dict[str, tuple[ConversationRecord, Conversation]] = {}
@@ -692,7 +693,11 @@ class _Turn:
     def overheard(self, earlier: Conversation, tx: Transaction | None) -> None:
         """Let agents who watch a case see what its user and the bot say meanwhile, where nothing else passes it on."""
         case = earlier.open_case
-        if case is None or any(delivery.kind == Kind.MESSAGE_TO_AGENTS for delivery in self.deliveries):
+        if (
+            case is None
+            or not self.desk._overheard
+            or any(delivery.kind == Kind.MESSAGE_TO_AGENTS for delivery in self.deliveries)
+        ):
             return
         heard, *answers = self.messages
         self._tell(

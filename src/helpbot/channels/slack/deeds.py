@@ -38,6 +38,7 @@ THINKING: Final = ("Reading the error …", "Looking through the articles …", 
 EDITABLE: Final = frozenset({Phase.WAITING, Phase.WITH_AGENT})
 STATUS_WAIT: Final = 1.0  # seconds that an answer waits for the line that says it is being looked for
 FILE_TRIES: Final = 4  # of fetching an agent's file before the words go without it
+LATE: Final = "That took too long. Please press the button again."
 NOT_AN_AGENT: Final = "Only the agents named in helpbot's settings can work on cases."
 
 
@@ -243,11 +244,12 @@ class Deeds:
             )
         )
         self._settle(receipt)
-        self._press(data)
         if not receipt.replayed and any(m.reply is not None and m.reply.awaiting for m in receipt.messages):
-            # Opened at once, for who likes forms; the thread asks the same, for who likes to type.
+            # Opened at once, for who likes forms; the thread asks the same, for who likes to type. Before anything
+            # else, since Slack lets it be opened for three seconds only.
             with contextlib.suppress(SlackFault):
-                self._window(data, self._escalation_view(view.id))
+                self._window(data, self._escalation_view(view.id), late="")
+        self._press(data)
 
     def _press(self, data: Mapping[str, Any]) -> None:
         """The message shows what was chosen instead of its buttons."""
@@ -622,8 +624,8 @@ class Deeds:
         finally:
             over.set()
 
-    def _window(self, data: Mapping[str, Any], view: draw.Block) -> None:
-        """Open a form. A press that is seconds old opens nothing any more; pressing again does."""
+    def _window(self, data: Mapping[str, Any], view: draw.Block, *, late: str = LATE) -> None:
+        """Open a form. A press that is seconds old opens nothing any more: `late` says what to do then, if anything."""
         try:
             self._slack.call(str(data["team"]), "views.open", trigger_id=data.get("trigger", ""), view=view)
         except SlackFault as fault:
@@ -634,7 +636,8 @@ class Deeds:
                 "exchanged_trigger_id",
             }:
                 raise
-            self._tell(data, "That took too long. Please press the button again.")
+            if late:
+                self._tell(data, late)
 
     def _react(self, team: str, channel: str, ts: str, name: str) -> None:
         self._slack.call(team, "reactions.add", channel=channel, timestamp=ts, name=name)
