@@ -693,11 +693,8 @@ class _Turn:
     def overheard(self, earlier: Conversation, tx: Transaction | None) -> None:
         """Let agents who watch a case see what its user and the bot say meanwhile, where nothing else passes it on."""
         case = earlier.open_case
-        if (
-            case is None
-            or not self.desk._overheard
-            or any(delivery.kind == Kind.MESSAGE_TO_AGENTS for delivery in self.deliveries)
-        ):
+        passed_on = any(delivery.kind == Kind.MESSAGE_TO_AGENTS for delivery in self.deliveries)
+        if case is None or passed_on or not self.desk._overheard:
             return
         heard, *answers = self.messages
         self._tell(
