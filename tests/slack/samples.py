@@ -226,7 +226,7 @@ def samples() -> dict[str, dict[str, Any]]:
         "left-behind": _told(blocks.left_behind([("backup.iso", "it is larger than 20 MB")])),
         "user-words": _told(blocks.user_words("Ann Example", "It says <80> & nothing else", ["screen.png"])[0]),
         "agent-words": _told(blocks.agent_line("Kim Agent", "Please sync once more.", note="from web")[0]),
-        "not-delivered": _told(blocks.failed("Slack refused chat.postMessage: user_not_found", "01hxconv.9")),
+        "not-delivered": _told(blocks.failed("the user has left this workspace (user_not_found)", "01hxconv.9")),
         "summary": _told(
             blocks.summary(
                 day="Monday 2 March", opened=14, resolved=11, waiting=5,

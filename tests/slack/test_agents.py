@@ -375,6 +375,16 @@ def test_a_reply_that_cannot_be_delivered_says_why_and_can_be_sent_again(bot: Bo
     assert slack.reactions[f"C0CASES:{mine}"] == ["white_check_mark"]
 
 
+def test_why_a_reply_was_not_delivered_is_said_in_words_an_agent_can_use(bot: Bot, slack: StandIn) -> None:
+    open_case(bot, slack)
+    case_press(bot, "Claim")
+    slack.fail("chat.postMessage", "user_not_found")
+    bot.say("! Please clear the cache.", user="U0SAM", channel="C0CASES", thread=bot.root()["ts"])
+    bot.settle()
+    bot.settle()
+    assert "the user has left this workspace (user_not_found)" in words(bot.case_thread()[-1]["blocks"])
+
+
 def test_a_reply_the_case_does_not_allow_is_marked_and_explained(bot: Bot, slack: StandIn) -> None:
     open_case(bot, slack)
     case_press(bot, "Resolve")

@@ -226,7 +226,7 @@ class SlackSender:
             self._state.went(
                 message.id,
                 Mood.FAILED if fault.permanent else Mood.SENT,
-                reason=str(fault),
+                reason=_why(fault),
                 delivery=parcel.delivery.id,
             )
             raise
@@ -243,7 +243,7 @@ class SlackSender:
         drawn = self.drawn(message, speaker=speaker, shareable=bool(place.private) and not place.is_dm)
         moved = self._state.kept("moved", place.key)
         if moved is None and place.private:
-            if not speaker and self._respond(place, drawn):
+            if message.author != "agent" and self._respond(place, drawn):
                 return place, {"to": "response_url"}
             moved = self._direct(place, user, conversation)
         if moved is not None:
@@ -374,6 +374,21 @@ class SlackSender:
             if not cursor:
                 break
         return ""
+
+
+# What an agent can make something of; Slack's own word goes along for who has to look it up.
+_REASONS: Final = {
+    **dict.fromkeys(("user_not_found", "users_not_found", "user_disabled"), "the user has left this workspace"),
+    **dict.fromkeys(("is_archived", "channel_is_archived", "channel_not_found"), "the user's channel is gone"),
+    "not_in_channel": "the bot is not in the user's channel any more; /invite it there",
+    "restricted_action": "the bot may not write in the user's channel",
+    "missing_scope": "the Slack app lacks a permission; an operator has to update it",
+}
+
+
+def _why(fault: OutsideError) -> str:
+    error = fault.error if isinstance(fault, SlackFault) else ""
+    return f"{_REASONS[error]} ({error})" if error in _REASONS else str(fault)
 
 
 def _words(text: str, speaker: str) -> draw.Drawn:
