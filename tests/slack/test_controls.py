@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from helpbot.channels.slack.calls import SlackFault
+from helpbot.channels.slack import deeds
+from helpbot.channels.slack.calls import Slack, SlackFault
 from helpbot.channels.slack.gate import SlackGate
 from helpbot.channels.slack.people import People
 from helpbot.channels.slack.sender import SlackSender
@@ -21,6 +22,7 @@ from helpbot.channels.slack.state import SlackState
 from tests.slack.bot import Bot, words
 from tests.slack.standin import SCOPES, StandIn, Trouble
 from tests.slack.test_agents import open_case
+from tests.slack.test_files import agent_sends, in_slack, shared_with
 from tests.slack.test_sender import case, roots, wait_and_settle
 from tests.slack.test_wire import effects, through_a_bad_network
 
@@ -119,6 +121,28 @@ def test_without_both_keys_a_bad_network_doubles_effects(
     assert len(heard) == 20
     assert sum(heard) > 25
     assert sum(answered) > 25
+
+
+def test_without_asking_slack_for_it_a_file_is_shown_twice(
+    bot: Bot, slack: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Slack, "is_shared", lambda *_: False)
+    ts = open_case(bot, slack)
+    slack.troubles["files.completeUploadExternal"].append(Trouble(lose=True))
+    agent_sends(bot, "! See the file.", in_slack(slack, "a.txt", b"log"))
+    wait_and_settle(bot, minutes=1)
+    assert len(shared_with(slack, "C0HELP", ts)) == 2
+    assert slack.faults == ["a file is shared twice"]
+    slack.faults.clear()
+
+
+def test_where_every_word_counts_as_a_reply_an_internal_file_is_found_with_the_user(
+    bot: Bot, slack: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deeds, "addressed", lambda text, _: (text, True, False))
+    ts = open_case(bot, slack)
+    agent_sends(bot, "look at this", in_slack(slack, "secret.txt", b"secret"))
+    assert shared_with(slack, "C0HELP", ts) == [("secret.txt", b"secret")]
 
 
 @pytest.mark.parametrize("method", sorted(name for name, scope in SCOPES.items() if scope and scope != "history"))
