@@ -149,13 +149,17 @@ class StandIn:
         loop = asyncio.new_event_loop()
         self._loop = loop
         loop.run_until_complete(self._server.serve(sockets=[self._socket]))
+        left = asyncio.all_tasks(loop)  # calls that a test left hanging
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
     def close(self) -> None:
         assert self._server is not None
         self._server.should_exit = True
         self._server.force_exit = True
-        self._thread.join(timeout=0.5)
+        self._thread.join(timeout=5)
         self._socket.close()
 
     @property
