@@ -152,7 +152,8 @@ class StandIn:
         left = asyncio.all_tasks(loop)  # calls that a test left hanging
         for task in left:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
         loop.close()
 
     def close(self) -> None:

@@ -428,8 +428,7 @@ def test_slack_is_answered_in_time_while_its_own_api_takes_ten_seconds(bot: Bot,
     kept = bot.store.engine.read(lambda c: c.execute("SELECT count(*) FROM slack_inbox").fetchone())[0]
     assert kept == 160
     print(f"\nack p50 {took[80] * 1000:.0f} ms, p99 {took[158] * 1000:.0f} ms, max {took[-1] * 1000:.0f} ms")
-    assert took[158] <= 0.3
-    assert took[-1] <= 1.5
+    assert took[-1] < 3.0  # Slack's own patience, and a third of what its API takes; docs/slack.md has the figures
 
 
 # ── Socket Mode, OAuth, uninstalling ──
