@@ -8,7 +8,9 @@ PRODUCTS = [
     ("ok. Acronis Cyber Protect Cloud - 1TB", "Acronis Cyber Protect Cloud - 1TB"),
     ("fine. Sophos XGS 107", "Sophos XGS 107"),
     ("it's about the Eaton 5P 1550i", "Eaton 5P 1550i"),
-    ("'Cisco CP-8841-K9='", "Cisco CP-8841-K9="),
+    ("it's the 'Cisco CP-8841-K9='", "Cisco CP-8841-K9="),
+    ("we have the issue with the Lexmark MX331 only", "Lexmark MX331"),
+    ("it is the product called Lexmark MX331", "Lexmark MX331"),
     ("ok sorry, cat on keyboard. Logitech Rally Bar", "Logitech Rally Bar"),
     ("product's the TP-Link Omada ER8411", "TP-Link Omada ER8411"),
     ("happens with the Ricoh IM C3010", "Ricoh IM C3010"),
@@ -20,7 +22,7 @@ PRODUCTS = [
 KEPT_PRODUCTS = [
     "No Name Dock", "Yes! 5G Router", "Thanks Mate Bundle", "Fine Art Printer", "It Works Suite",
     "Barracuda Email Protection and Backup", "HP EliteBook 840 G10 (i7, 16 GB)", "<b>Dock</b> & co",
-    "Microsoft 365 Business Premium, monthly", "Error Code Scanner X", "Resolve Pro 4K", "  spaced   Name  ",
+    "Microsoft 365 Business Premium, monthly", "Error Code Scanner X", "Resolve Pro 4K", "  spaced   Name  ", '"B-stock" rack',
 ]  # fmt: skip
 ERRORS = [
     ("it says Error 0x80070005 - Access is denied", "Error 0x80070005 - Access is denied"),
@@ -39,7 +41,7 @@ ERRORS = [
 KEPT_ERRORS = [
     "Error: member could not be created", "The message is too long", "Message could not be sent: channel missing",
     "2026-01-01 12:00 ERROR sync: we could not find it: abc", "Sync failed: it is not our company: 33",
-    "WARN a\nERROR b: c\n  at d", "<Fault>it says: no</Fault>",
+    '"quoted whole"', "WARN a\nERROR b: c\n  at d", "<Fault>it says: no</Fault>",
 ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from helpbot.dialogue import later
 from helpbot.dialogue.phrases import fold, words
-from helpbot.dialogue.values import product_of, without_sign_off
+from helpbot.dialogue.values import product_of, unfenced, without_sign_off
 
 __all__ = [
     "Details",
@@ -44,7 +44,7 @@ _PRODUCT: Final = r"(?:affected |the |my |our )*(?:products?(?:[ _-]?names?)?|it
 _ERROR: Final = r"(?:the |full |exact |complete |my |our )*(?:error(?:[ _-]?(?:messages?|text|msg|string))?|(?:err|error)?msg|message|fehler(?:meldung)?|foutmelding|(?:message d')?erreur|mensaje de error)(?: shown| text)?"
 _BEFORE_LABEL: Final = r"(?:(?:ok|okay|so|then|and|first|well|sure|fine|right|here(?:'s| is| comes)|uh+|um+|sorry|hi|hello|thanks|tnx|thx)[,.:!]*[ \t]+){0,4}"
 _LABEL: Final = later.pattern(
-    rf"^[ \t>*_#-]*{_BEFORE_LABEL}[`*_\"']*(?:(?P<product>{_PRODUCT})|(?P<error>{_ERROR}))[`*_\"']*(?: first| then| here)?[ \t]*(?::|=|=>|->|[ \t][-–—](?=[ \t]))[`*_]*[ \t]?",
+    rf"^[ \t>*_#|-]*{_BEFORE_LABEL}[`*_\"']*(?:(?P<product>{_PRODUCT})|(?P<error>{_ERROR}))[`*_\"']*(?: first| then| here)?[ \t]*(?::|=|=>|->|\|(?=[^\n|]+\|[ \t]*$)|[ \t][-–—](?=[ \t]))[`*_]*[ \t]?",
     re.IGNORECASE | re.MULTILINE,
 )
 _INLINE: Final = later.pattern(
@@ -132,7 +132,7 @@ _RESTATED: Final = later.pattern(
 _EMAIL: Final = later.pattern(
     r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(?![\w-])"
 )
-_NOT_THAT: Final = later.pattern(r"[,;]? *(?:and )?not (?:the |that |an? )?[^\n,;]{1,80}$", re.IGNORECASE)
+_NOT_THAT: Final = later.pattern(r"[,;] *(?:and )?not (?:the |that |an? )?[^\n,;]{1,80}$", re.IGNORECASE)
 _COUNT: Final = later.pattern(
     r"^\d+(?:st|nd|rd|th)\b|^\d+ ?(?:times?|days?|hours?|weeks?|minutes?|years?|%|x)\b", re.IGNORECASE
 )
@@ -188,7 +188,7 @@ def labelled(text: str, *, lone_error_label: bool = True, whole_error: bool = Fa
         value = inner[match.end() : end]
         inline_end = match.re.pattern == _INLINE.pattern and end < len(inner)
         first[kind] = _trimmed(value, inline=inline_end, logged="=" in match[0] and match.re.pattern == _INLINE.pattern)
-    product, error = first.get("product") or before, without_sign_off(first.get("error", ""))
+    product, error = first.get("product") or before, unfenced(without_sign_off(first.get("error", "")))
     return Details(product=_as_name(product) or None, error=error or None)
 
 
@@ -240,6 +240,8 @@ def _is_own_prefix(text: str, match: re.Match[str]) -> bool:
 
 def _trimmed(value: str, *, inline: bool, logged: bool = False) -> str:
     value = value.strip(" \t\r\n")
+    if "|" not in value[:-1]:
+        value = value.removesuffix("|").rstrip()  # a row of a table
     if inline:
         value = re.sub(r"[\s,;|/]+(?:and)?$", "", re.sub(r"\s+and$", "", value))
     if logged and len(value) > 2 and value[0] == value[-1] == '"' and '"' not in value[1:-1]:
@@ -358,7 +360,10 @@ def _told(text: str) -> Details:
         "",
         re.sub(r"\s+(?:and|with|gives?|shows?)$", "", name.strip()),
     )
-    value = _unquoted(re.sub(r"[\s,;]+(?:and|it)?$", "", value.strip()), error["mark"])
+    value = re.sub(r"[\s,;]+(?:and|it)?$", "", value.strip())
+    if error["mark"] and error["mark"] in "\"“'‘`":
+        value = re.sub(r"(?<=[\"”'’`])[.!]+$", "", value)
+    value = _unquoted(value, error["mark"])
     return Details(product=name or None, error=value or None) if name and value else Details()
 
 
@@ -381,7 +386,7 @@ def product_in(text: str, *, common: Collection[str]) -> str:
     for match in _SENTENCE_PRODUCT.finditer(text[:2_000]):
         name = match["value"]
         end = _END_OF_NAME.search(name)
-        name = (name[: end.start()] if end else name).strip().strip("\"“”'`*_")
+        name = (name[: end.start()] if end else name).strip().strip("\"“”'`*_:")
         fits = 2 <= len(name) <= _LONGEST_NAME and words(name) <= 8 and _PROPER.search(name) and not _COUNT.match(name)
         if fits and fold(name) not in common and fold(name.split()[0]) not in common:
             return name
@@ -412,8 +417,9 @@ def meant(text: str) -> str:
     if match is None:
         return ""
     value = product_of((match["value"] or match["value2"]).strip().rstrip("!").strip('"“”'))
-    value = _NOT_THAT.sub("", value)
-    return value if _is_name(value) else ""
+    plain = _NOT_THAT.sub("", value)
+    contrasted = plain != (match["value"] or match["value2"]).strip() and words(plain) <= 6
+    return plain if _is_name(plain) or (contrasted and not _SAID.search(plain)) else ""
 
 
 def restated(text: str) -> Details:
@@ -423,4 +429,4 @@ def restated(text: str) -> Details:
         return Details()
     value = _unquoted((match["value"] or match["value2"]).strip(), "")
     product = (match["what"] or match["what2"]).lower().startswith("product")
-    return Details(product=value) if product else Details(error=value)
+    return Details(product=product_of(value)) if product else Details(error=value)

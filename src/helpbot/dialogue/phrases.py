@@ -141,7 +141,7 @@ _THANKS = _whole(
 
 # --- it is not solved: what says so outweighs any kind word beside it, which is then meant the other way ---------
 _NO = _any(
-    r"^(?:no|nope|nah|nee|nein|non|negative|n)$",
+    r"^(?:no|nope|nah|nee|nein|non|negative|n)$", r"\bnope\b", r"^not (?:listed|there|it|mine|that one|the case|true|so)\b", r"\bsame (?:mess|picture|result|toast|text|banner|game)\b", r"(?:^|[,.!] )(?:helaas|leider|malheureusement)\b", r"\bwast(?:ing|ed) my\b",
     r"^(?:no|nope|nah|nee|nein|non)[ ,.!-]+(?:it|that|this|the|still|not|same|sorry|i|we|unfortunately|luck|change|good|way|didn|doesn|did|does|nothing|never|again|help|thanks?(?: you)?$|really|effect|improvement|success|sir|👎)",
     r"\b(?:did|does|do|has|is|was|have|are|were|could|can|would)(?:n't|nt| not) (?:\w+ ){0,3}?(?:work|help|solve|fix|worked|helped|solved|fixed|working|resolve|resolved|change|changed|gone|do (?:it|anything|the trick)|make (?:any|a) difference|any better|the (?:answer|solution|problem|case|issue)|what i (?:asked|need|meant))",
     r"^(?:no|nope|nah|nein|nee|non)[.!]+ ",
@@ -228,6 +228,7 @@ _NONE = _whole(
     r"[-–—_/?]+",
     r"(?:it's |its |it is |this is )?(?:just |only |rather )?(?:a )?(?:general|generic)(?: (?:issue|problem|question|thing|one|nature))?", r"(?:it's |it is |it was )?not (?:displayed|shown|visible|given|available|known|applicable)(?: (?:anywhere|at all|there))?",
     r"(?:es (?:wird|gibt|ist|kommt)|er (?:is|wordt)|il n'y a|no (?:hay|sale|aparece))\b.{0,30}\b(?:kein\w*|nichts|geen|niets|pas|aucune?|rien|ning\w+|mensaje|error)\b.{0,40}", r"(?:kein\w*|geen|aucune?|ning\w+) (?:fehler\w*|fout\w*|melding|meldung|message|erreur|mensaje|error|produkt|product|produit|producto)(?: .{0,40})?",
+    _FILLER + r"(?:none|nothing|nil|n/a|unknown)(?:[,.;:]+ ?| - ).{0,80}",
     _FILLER + r"(?:none|no|nope|nothing|nil|null|unknown|n/?a|n\.a|not applicable|-|--|—|no ?one|nada|keine?r?|geen|aucune?|ninguno)(?: (?:really|at all|that i (?:know|see)|shown|visible|here|specific(?:ally)?|in particular))*",
     _FILLER + r"(?:there (?:really |just |simply |actually )?(?:is|are|was|were)|there's|theres|it (?:just |only |simply )?shows?|i (?:see|get|have|got)|we (?:see|get|have)|shows|it's|its|it has|it gives?|it displays?)(?: just| simply| actually| really)? (?:none|nothing|no(?: (?:such|specific|particular|real|visible|exact|special|single|one|proper|actual|clear))*(?: (?:error|errors|message|messages|error message|error messages|error text|text|code|product|products|name|product name|notification|warning))?)(?: (?:shown|displayed|visible|at all|there|given|to see|anywhere|whatsoever|on (?:the )?screen|just .{0,60}|it just .{0,60}|only .{0,60}|specifically|involved|in particular))*(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
     _FILLER + r"no (?:\w+ )?(?:error|errors|message|messages|error message|error messages|error text|product|products|product name|text|code|name|specific product|particular product)(?: (?:is|was|are|were|gets|appears?|shows?|shown|displayed|visible|at all|there|given|to (?:see|show)|anywhere|it|just|up|on|the|screen|involved|in|particular))*(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
@@ -237,11 +238,13 @@ _NONE = _whole(
     r"not (?:about|for|related to)(?: a| any| one| the)?(?: (?:specific|particular|single|special))? products?(?:(?:[,.;:-]+| but| because| and| so) ?.{0,60})?", r"(?:weet ik niet|keine ahnung|wei(?:ß|ss) (?:ich )?nicht|je ne sais pas|no (?:lo )?s(?:é|e))",
 )  # fmt: skip
 _WHY = _any(
+    r"\bwhy do(?:es)? (?:you|it|one) (?:need|want|ask)\b", r"^(?:sorry,? )?what (?:is it|exactly is it|exactly) (?:that )?(?:do )?you (?:want|need)\b",
     r"^(?:but |and |ok |sorry )?(?:why|what for|wherefore|how come)\b.{0,60}\b(?:need|want|ask|asking|require|required|necessary|know|matter|important|that|this|relevant)\b", r"^(?:but )?(?:why|what for|how come)\??$",
     r"\bwhat (?:do|will|would|are) you (?:need|want|do|doing|going to do) (?:that|it|this|these|with (?:it|that|this))?\b.{0,20}(?:for)?", r"\bis (?:that|this|it) (?:really |even )?(?:necessary|needed|required|important|mandatory|optional)\b", r"\b(?:must|do|should) i (?:have to|really|need to)?(?: give| tell| fill| provide| answer| enter)",
     r"^(?:what|which)(?: do you mean| is meant| exactly| counts)?.{0,20}\b(?:product|error|message|product name)\b.{0,40}\b(?:mean|meant|want|need|exactly|put|enter|write|give)\b", r"\bwhat (?:do|did) you mean\b", r"\bwhat is (?:meant|understood) by (?:the |an? )?(?:affected |full |exact )*(?:product|error)", r"\bwhere (?:do|can|would) i (?:find|see|get|copy) (?:that|it|the (?:product|error|message|exact|full|product name|error message))\b", r"\bwhat (?:counts as|is) (?:a|the) (?:product|product name|error message|error)\b", r"\bwho (?:sees|reads|gets|will see) (?:this|that|it)\b", r"\bwhat happens (?:then|next|with (?:it|this|that))\b",
 )  # fmt: skip
 _NEWS = _any(
+    r"^(?:and |so |ok |ok so )?what happens (?:now|next|then)\b",
     r"\b(?:any|some|is there|are there|got|what's|whats) (?:news|updates?|progress|developments?|word|feedback|response|answer|reply)\b",
     r"^(?:news|updates?|status|progress|still nothing|nothing yet|anything(?: new| yet)?|and|so)(?: please| yet)?\s?[?!]*$",
     r"^(?:what about|how about|status of|update on|any(?:thing)? (?:on|about|for)) (?:case )?hb-?\d+",

@@ -168,11 +168,24 @@ def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
         longer = not diagnosis.error_text or len(diagnosis.error_text) > len(told)
         if told and longer and _exact(world.diagnose(told, {})):
             return replace(diagnosis, error_text=told)
-    known = bool(_exact(diagnosis)) and phrases.words(whole) <= _FEW and not diagnosis.error_text
+    exact = bool(_exact(diagnosis))
+    if not exact and _is_told(diagnosis.error_text):
+        return replace(diagnosis, error_text="")
+    known = exact and phrases.words(whole) <= _FEW and not diagnosis.error_text
     mostly = diagnosis.kind is InputKind.ERROR and len(diagnosis.error_text) >= 0.5 * len(whole)
-    if not known and not mostly:
-        return diagnosis
-    return replace(diagnosis, error_text=error_of(whole))
+    text = whole if known or mostly else diagnosis.error_text
+    return replace(diagnosis, error_text=error_of(text)) if text else diagnosis
+
+
+_TELLS: Final = later.pattern(
+    r"\b(?:i|we|my|our|me|us|you|your|he|she|they|nobody|somebody|someone|kindly|please|sir|colleague|boss)\b",
+    re.IGNORECASE,
+)
+
+
+def _is_told(text: str) -> bool:
+    """Whether it is a person's own sentence about what goes wrong, and no message that a program shows."""
+    return "\n" not in text and bool(_TELLS.search(text)) and not re.search(r"[\[\]{}<>=|:\"“_]|\d{3}", text)
 
 
 def _exact(diagnosis: Diagnosis) -> tuple[str, ...]:
@@ -205,7 +218,7 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
             return act
     if now.phase is Phase.CLARIFYING:
         own = phrases.looks_like_question(text) and _own_answer(now, diagnosis, world)
-        picked = _picked(now, folded, by_words=not own and not exact)
+        picked = None if exact else _picked(now, folded, by_words=not own)
         if picked is not None:
             return picked
     if not fresh:
@@ -274,7 +287,8 @@ def error_below(text: str, world: World) -> str:
     if not above.strip() or not below or phrases.words(phrases.fold(above)) > 40:
         return ""
     told = world.diagnose(below, {})
-    return below if told.kind is InputKind.ERROR or _exact(told) or _FAILS.search(below) else ""
+    announced = re.search(r"\b(?:error|message|below|says|following|log|text)\b", phrases.fold(above))
+    return below if announced or told.kind is InputKind.ERROR or _exact(told) or _FAILS.search(below) else ""
 
 
 def _best_confidence(diagnosis: Diagnosis) -> float:
@@ -288,6 +302,8 @@ def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis,
     """What is not a question of its own: yes, no, thanks, never mind, a follow-up."""
     if phrases.is_cancel(folded):
         return Cancelled()
+    if now.phase is Phase.PROPOSING and now.offered and any(pattern.match(folded) for pattern, _ in _ORDINAL):
+        return FollowedUp(text=text, kind="detail")  # a number where nothing was to be chosen: a step, or the answer
     if now.phase in (Phase.PROPOSING, Phase.RESOLVED) and now.offered:
         leaning = _follow_up(now, text, folded, diagnosis, world)
         if leaning is not None:
@@ -308,8 +324,9 @@ def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis,
 
 def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
     """What is said to an answer, a question back or a refusal."""
-    if now.phase is Phase.PROPOSING and (weighed := _helped(now, text, folded, diagnosis, world)) is not None:
-        return weighed
+    if now.phase is Phase.PROPOSING and world.hear(text) is not None and phrases.words(folded) <= _LONGEST_REACTION:
+        helped = _helped(now, text, folded, diagnosis, world)
+        return helped if helped or not phrases.is_will_try(folded) else WillTry()
     if phrases.is_solved(folded):
         return SaidYes(text=text)
     if now.phase is Phase.REFUSING and phrases.is_go_ahead(folded):
@@ -330,6 +347,11 @@ _PATTERN: Final = 0.35  # a pattern that fits
 _HELPED_AT: Final = 0.45  # the least that a yes or a no must come to
 _HELPED_LEAD: Final = 0.15  # and how far all else must be behind it
 _LONGEST_REACTION: Final = 45  # words
+_FLAT_NO: Final = later.pattern(r"^(?:no|nope|nah|nein|nee|non)\b")
+_SCORN: Final = later.pattern(
+    r"\bwast(?:e|ing|ed)\b|\bfor nothing\b|\b(?:useless|worthless|rubbish|garbage|nonsense)\b"
+)
+_STRESSED: Final = later.pattern(r"\b(?:IS|ARE|WAS|DID|DO|DOES|HAVE|HAS|ALREADY|STILL)\b")  # "it IS active"
 _NOT_SHOUTED: Final = later.pattern(r"(?:^|[.!?,] )NOT[.!]")
 
 
@@ -345,15 +367,18 @@ def _helped(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, wor
     question = phrases.looks_like_question(text) or text.rstrip().endswith("?")
     solved = phrases.is_solved(folded) or phrases.is_yes(folded)
     thanks = phrases.is_thanks(folded)
+    stressed = bool(_STRESSED.search(text)) and not text.isupper()
     good = max(heard.scores["solved"] + _PATTERN * solved, heard.scores["thanks"] + _PATTERN * thanks)
-    bad = heard.scores["not_solved"] + _PATTERN * _says_no(text, folded)
-    rest = max(score for act, score in heard.scores.items() if act not in ("solved", "thanks", "not_solved"))
+    no = _says_no(text, folded)
+    flat = no and (_FLAT_NO.match(folded) or _SCORN.search(folded))
+    bad = heard.scores["not_solved"] + _PATTERN * (no or stressed) + _PATTERN * bool(flat)
+    rest = max(heard.scores[act] for act in ("person", "cancel", "will_try"))
     rest = max(rest, heard.scores["other"] + 2 * _PATTERN * question)
     if _own_answer(now, diagnosis, world):
         rest += _PATTERN
     if good >= _HELPED_AT and good >= max(bad, rest) + _HELPED_LEAD:
         return SaidYes(text=text)
-    if bad >= _HELPED_AT and bad >= max(good, rest) + _HELPED_LEAD:
+    if bad >= _HELPED_AT and bad >= max(good, rest) + (0.0 if no else _HELPED_LEAD):
         return SaidNo(text=text, error=_beside_no(text, diagnosis.error_text))
     return None
 
@@ -401,8 +426,8 @@ def _heard(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, worl
     if heard is None:
         return None
     act, lead = heard.leading(expected, _ALIKE)
-    if act == "none":
-        lead_wanted = _NONE_LEAD
+    if act == "none" or (act == "person" and now.phase is Phase.ASKING):
+        lead_wanted = _NONE_LEAD + 0.1 * (act == "person")  # "Please contact support" may be the error's own words
     if act == "solved" and now.phase is Phase.WAITING and not phrases.tells_state(folded):
         act = "thanks"  # praise alone does not close a case
     if act == "not_solved" and now.phase is Phase.REFUSING:
@@ -548,6 +573,10 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
         return NewsWanted(recall=True)
     if now.phase is Phase.WAITING and phrases.is_news(folded):
         return NewsWanted()
+    if now.phase is Phase.WAITING and phrases.is_none(folded):
+        return GaveDetails()
+    if now.phase is Phase.WAITING and _says_again(event.text, case.product_name, case.error_message):
+        return GaveDetails()
     same = {phrases.fold(case.error_message), phrases.fold(case.product_name), phrases.fold(now.question)}
     if now.phase is Phase.WAITING and folded in same:
         return GaveDetails()
@@ -555,6 +584,13 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
     if now.phase is Phase.WAITING and error and (error in same or _part_of(error, case.error_message)):
         return GaveDetails()
     return None
+
+
+def _says_again(text: str, product: str, error: str) -> bool:
+    """Whether a message holds both fields of the case and hardly a word more."""
+    if product not in text or error not in text:
+        return False
+    return phrases.words(phrases.fold(text.replace(error, " ", 1).replace(product, " ", 1))) <= 8
 
 
 def _part_of(error: str, whole: str) -> bool:
@@ -664,7 +700,8 @@ def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World)
     if aside:
         return Aside(text=aside, diagnosis=_diagnose(now, aside, world))
     diagnosis = _diagnose(now, text, world)
-    error_like = bool(_exact(diagnosis)) or (diagnosis.kind is InputKind.ERROR and not named)
+    plain = now.asking is Field.PRODUCT_NAME and phrases.words(folded) <= 6 and not _FAILS.search(text)
+    error_like = bool(_exact(diagnosis)) or (diagnosis.kind is InputKind.ERROR and not named and not plain)
     wanted = (phrases.is_person(folded) and not (named and phrases.has_other_words(folded))) or (
         diagnosis.handover >= _HANDOVER_IN_FORM and not named
     )

@@ -11,7 +11,7 @@ from typing import Final
 from helpbot.dialogue import later
 from helpbot.dialogue.phrases import fold, words
 
-__all__ = ["error_of", "is_keyboard_noise", "product_of", "without_sign_off"]
+__all__ = ["error_of", "is_keyboard_noise", "product_of", "unfenced", "without_sign_off"]
 
 # Words before a name. Each needs a pause behind it, for a product may be called "Fine Art Printer" or "Thanks Mate".
 _OPENING: Final = r"(?:ok(?:ay)?|k|fine|right|sure|well|alright|all right|then|so|uh+|um+|uhm|hm+|mm+|ah+|oh|er+|sorry|sry|anyway|here you go|here it is|here we go|there you go|here|good|great|hi|hello|hey|thx|thanks|thank you|tnx|cheers|one sec|let me see|let me check|got it|found it|of course|certainly|understood)"
@@ -25,13 +25,13 @@ _FRAME: Final = later.pattern(
     r"|its(?= (?:the|a|an|our|about|for|with|on)\b)|this (?:is|concerns|happens)|that(?:'s|’s| is| would be| was)"
     r"|(?:we(?:'re|’re| are)|i(?:'m|’m| am)) (?:talking about|selling|quoting|ordering)"
     r"|(?:the |our |my )?(?:affected |concerned )?(?:product|item|device|thing|prod)(?:[ _]?name)?(?:'s|’s| is| was| would be| in question is| called| concerned is)"
-    r"|(?:happens|happened|occurs|fails|only|always|mainly)(?= (?:with|on|for)\b)|(?:we|i) (?:sell|quote|order|use|have|mean|meant)(?= (?:the|a|an|our)\b)|for(?= (?:the|our|my)\b)|about(?= (?:the|our|my)\b)|with(?= (?:the|our|my)\b))"
-    r"(?: (?:always|only|just|mainly|mostly|actually|really))?(?: (?:about|for|with|on|called|named|when we (?:quote|order|sync|add)))?)[: ]+(?:(?:the|a|an|our|my) (?=\S))?(?P<value>[^\n]+)$",
+    r"|(?:happens|happened|occurs|fails|only|always|mainly)(?= (?:with|on|for)\b)|(?:we|i) (?:sell|quote|order|use|mean|meant)(?= (?:the|a|an|our)\b)|(?:we|i)? ?(?:have|see|get) (?:the |this |that |an? )?(?:issue|problem|error)s?(?= (?:with|on|for)\b)|for(?= (?:the|our|my)\b)|about(?= (?:the|our|my)\b)|with(?= (?:the|our|my)\b))"
+    r"(?: (?:always|only|just|mainly|mostly|actually|really))?(?: (?:about|for|with|on|called|named|when we (?:quote|order|sync|add)))?)[: ]+(?:(?:the|a|an|our|my) (?=\S))?(?:(?:(?:product|item|device) )?(?:called|named) )?(?P<value>[^\n]+)$",
     re.IGNORECASE,
 )
 _TAIL: Final = later.pattern(
     r"(?:(?:[,;(]|\s[-–—])\s*(?:and |but |so |because |though |if that )?(?:i|i'm|we|it|its|it's|that|which|not|sorry|sry|please|pls|thanks|thx|thank you|cheers|every|always|as|in case|he|she|they|my mistake|my bad|the (?:one|error)|if|mixed)\b[^\n]*"
-    r"|\s+(?:and|but) (?:it|i|we|the error|the message|that|they|this)\b[^\n]*|\s+(?:please|pls|thanks|thx|thank you|sir|madam|btw|i think|i guess|i believe|i suppose|if that helps|as i said|if you must know)[.!]*|[.!]+)$",
+    r"|\s+(?:and|but) (?:it|i|we|the error|the message|that|they|this)\b[^\n]*|\s+(?:only|please|pls|thanks|thx|thank you|sir|madam|btw|i think|i guess|i believe|i suppose|if that helps|as i said|if you must know)[.!]*|[.!]+)$",
     re.IGNORECASE,
 )
 _SENTENCE_END: Final = later.pattern(r"[.!?…]\s+|\n+")
@@ -72,7 +72,7 @@ def product_of(text: str) -> str:
     whole = text.strip()
     if len(whole) > 400:
         return whole
-    rest = _unquoted(whole[_opener_end(whole) :])
+    rest = whole[_opener_end(whole) :]
     if (named := _only_name(rest)) or (named := _only_name(whole)):
         return named
     framed = _FRAME.match(rest)
@@ -80,7 +80,7 @@ def product_of(text: str) -> str:
     if framed or rest != whole or _TAIL.search(value):
         cut = _TAIL.sub("", value).strip()
         value = cut if len(cut) >= 2 and (framed or _is_name(cut)) else value
-    value = _unquoted(value.strip())
+    value = _unquoted(value.strip()) if value != whole else whole  # quotes that are all there is are the user's own
     return value if len(value) >= 2 else whole
 
 
@@ -111,16 +111,18 @@ def _is_talk(text: str) -> bool:
 
 def error_of(text: str) -> str:
     """The error message in an answer to "what does it say?", without what leads to it, fences and a sign-off."""
-    value = _unfenced(without_sign_off(text.strip()))
+    value = unfenced(without_sign_off(text.strip()))
     for _ in range(3):
         before = value
-        value = _unfenced(value[_lead_end(value) :].strip("\n"))
+        value = unfenced(value[_lead_end(value) :].strip("\n"))
         framed = _ERROR_FRAME.match(value[:_MOST])
         if framed and (framed["mark"].strip() or "\n" in framed["mark"] or _CASED.match(framed["value"])):
             value = _unquoted(value[framed.start("value") :])
         if value == before:
             break
-    return _unquoted(_unfenced(value.strip())) or text.strip()
+    value = unfenced(value.strip())
+    cut = value != text.strip()  # quotation marks that are all there is around it are the user's own
+    return (_unquoted(value) if cut else value) or text.strip()
 
 
 def _lead_end(text: str) -> int:
@@ -142,7 +144,8 @@ def without_sign_off(text: str) -> str:
     return text[: found.start()].rstrip() if found and text[: found.start()].strip() else text
 
 
-def _unfenced(value: str) -> str:
+def unfenced(value: str) -> str:
+    """What stands between the fences of a code block that is all of the value; else the value."""
     opened = _FENCE_OPEN.match(value)
     if not opened:
         return value
