@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from pydantic_core import to_json
+
 from helpbot.desk.defaults import new_id, utc_now
 from helpbot.desk.failpoints import reach
 from helpbot.desk.ports import OUTBOX, Clock, Codec, Ids, Post, Store, Transaction
@@ -66,7 +68,6 @@ StepFunction = Callable[[Conversation, Event, Any], Any]
 MAX_KEY: Final = 255
 # Whoever holds a start's key is handed the conversation again, so it must not be guessable.
 MIN_START_KEY: Final = 16
-_to_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 QUIET: Final = frozenset({Phase.LISTENING, Phase.RESOLVED, Phase.CLOSED})  # nothing becomes due in these
 MAIL_SPAN: Final = timedelta(days=1)
 LOOK_AGAIN: Final = timedelta(hours=1)
@@ -557,7 +558,7 @@ class Desk:
         )
 
     def _encode(self, now: Conversation) -> str:
-        return _to_json(self._codec.conversation_to_json(now))
+        return to_json(self._codec.conversation_to_json(now)).decode()
 
     def _decode(self, record: ConversationRecord) -> Conversation:
         known = self._recent.get(record.id)
@@ -760,16 +761,21 @@ class _Turn:
         if now.phase is Phase.RESOLVED and self.before.phase is not Phase.RESOLVED:
             for route in self.desk._settings.routing.taking(Kind.CONVERSATION_RESOLVED, "webhook"):
                 self._deliver(Kind.CONVERSATION_RESOLVED, route, extra={"conversation": now.id})
-        self.record = replace(
-            self.before,
+        before = self.before
+        self.record = ConversationRecord(  # spelt out: `replace` costs as much as writing the row
+            id=before.id,
+            channel=before.channel,
+            thread=before.thread,
+            person=before.person,
+            created_at=before.created_at,
             phase=now.phase,
             owner=now.owner,
             agent=now.agent,
             email=now.email,
             state=self.desk._encode(now),
-            version=self.before.version + 1,
-            last_seq=self.before.last_seq + len(self.messages),
-            touched_at=self.before.touched_at if idle else self.at,
+            version=before.version + 1,
+            last_seq=before.last_seq + len(self.messages),
+            touched_at=before.touched_at if idle else self.at,
             due_at=self._due(now, idle=idle),
         )
 
@@ -963,7 +969,7 @@ class _Turn:
         self.messages.append(message)
         encoded = None
         if reply is not None:
-            encoded = _to_json(self.desk._codec.reply_to_json(reply))
+            encoded = to_json(self.desk._codec.reply_to_json(reply)).decode()
         self.posts.append((message, encoded))
         if visibility is Visibility.PUBLIC:
             for route in self.desk._programs:
@@ -1097,8 +1103,9 @@ def _check_person(person: Person) -> None:
     if not person.id:
         raise CallError(Code.INVALID, "the person has no id", "Name who is talking")
     for name, limit in (("id", 500), ("name", 500), ("email", 320)):
-        _check_text(f"person.{name}", getattr(person, name), limit)
-        if any(ord(letter) < 32 or ord(letter) == 127 for letter in getattr(person, name)):
+        value = getattr(person, name)
+        _check_text(f"person.{name}", value, limit)
+        if not value.isprintable() and any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
             raise CallError(Code.INVALID, f"person.{name} holds a control character", "Remove it")
 
 

@@ -5,10 +5,11 @@ A field that an older version did not know takes its default; one that a newer v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 from helpbot.dialogue.conversation import CaseRef, CaseState, Conversation, FieldValue, Owner, Phase
@@ -128,7 +129,16 @@ def reply_from_json(data: Mapping[str, Any]) -> Reply:
 
 def _shallow(value: Any) -> dict[str, Any]:
     kind: Any = type(value)
-    return {name: getattr(value, name) for name in _names(kind)}
+    names, read = _reader(kind)
+    return dict(zip(names, read(value), strict=True))
+
+
+@cache
+def _reader(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """The fields of a value and what reads them all at once: every reply that is written has a dozen such values."""
+    names = _names(kind)
+    assert len(names) > 1, "one name alone would be read as itself, not as a tuple"
+    return names, attrgetter(*names)
 
 
 @cache

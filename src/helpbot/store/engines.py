@@ -16,15 +16,17 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
+from pydantic_core import to_json
+
 from helpbot.desk.failpoints import reach
 from helpbot.errors import CallError, Code, HelpbotError
-from helpbot.store.queries import Bulk, Sql
+from helpbot.store.queries import Bulk, Row, Sql, Values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Cursor", "Engine", "Fragments", "PostgresEngine", "SqliteEngine", "unavailable"]
+__all__ = ["Cursor", "Engine", "PostgresEngine", "Rows", "SqliteEngine", "unavailable"]
 
 T = TypeVar("T")
 
@@ -63,7 +65,7 @@ class Engine(Protocol):
     def write(self, work: Callable[[Cursor], T]) -> T:
         """Run work in one transaction."""
 
-    def write_turn(self, turn: Fragments) -> bool:
+    def write_turn(self, turn: Rows) -> bool:
         """Write a turn, if its way is free."""
 
     def read(self, work: Callable[[Cursor], T]) -> T:
@@ -78,35 +80,46 @@ def unavailable(problem: str, after: float = 5.0) -> CallError:
     return CallError(Code.UNAVAILABLE, problem, f"Try again in {after:.0f} seconds", retry_after=after)
 
 
-class Fragments:
-    """A turn as the JSON that is written of it: what `Bulk` reads, one row of text a table."""
+class Rows:
+    """A turn as the rows that are written of it: the conversation with its key, the messages, the deliveries."""
 
     __slots__ = ("conversation", "deliveries", "posts", "turn")
 
-    def __init__(self, conversation: str, turn: str, posts: str, deliveries: str) -> None:
-        self.conversation, self.turn = conversation, turn
-        self.posts, self.deliveries = posts, deliveries  # rows joined by commas; empty for none
+    def __init__(self, conversation: str, turn: Row, posts: Sequence[Row] = (), deliveries: Sequence[Row] = ()) -> None:
+        self.conversation, self.turn, self.posts, self.deliveries = conversation, turn, posts, deliveries
 
 
-def write_fragments(cursor: Cursor, bulk: Bulk, turns: Sequence[Fragments]) -> set[str]:
+def write_as_json(cursor: Cursor, bulk: Bulk, turns: Sequence[Rows]) -> set[str]:
     """Write turns of different conversations in one go; returns the conversations that were free."""
-    cursor.execute(bulk.save, {"rows": _array(turn.turn for turn in turns)})
+    cursor.execute(bulk.save, {"rows": to_json([turn.turn for turn in turns]).decode()})
     saved = {row[0] for row in cursor.fetchall()}
     if len(saved) < len(turns):
         turns = [turn for turn in turns if turn.conversation in saved]
     if turns:
-        cursor.execute(bulk.enter, {"rows": _array(turn.turn for turn in turns)})
-        posts = [turn.posts for turn in turns if turn.posts]
+        cursor.execute(bulk.enter, {"rows": to_json([turn.turn for turn in turns]).decode()})
+        posts = [row for turn in turns for row in turn.posts]
         if posts:
-            cursor.execute(bulk.post, {"rows": _array(posts)})
-        deliveries = [turn.deliveries for turn in turns if turn.deliveries]
+            cursor.execute(bulk.post, {"rows": to_json(posts).decode()})
+        deliveries = [row for turn in turns for row in turn.deliveries]
         if deliveries:
-            cursor.execute(bulk.enqueue, {"rows": _array(deliveries)})
+            cursor.execute(bulk.enqueue, {"rows": to_json(deliveries).decode()})
     return saved
 
 
-def _array(rows: Iterable[str]) -> str:
-    return "[" + ",".join(rows) + "]"
+def write_as_values(cursor: Cursor, values: Values, turns: Sequence[Rows]) -> bool:
+    """The same with the rows as plain parameters. False if one was not free: then the transaction is to be undone."""
+    rows = [turn.turn for turn in turns]
+    cursor.execute(*values.save(rows))
+    if cursor.rowcount < len(turns):
+        return False
+    cursor.execute(*values.enter(rows))
+    posts = [row for turn in turns for row in turn.posts]
+    if posts:
+        cursor.execute(*values.post(posts))
+    deliveries = [row for turn in turns for row in turn.deliveries]
+    if deliveries:
+        cursor.execute(*values.enqueue(deliveries))
+    return True
 
 
 class _Job(Generic[T]):
@@ -114,7 +127,7 @@ class _Job(Generic[T]):
 
     __slots__ = ("done", "error", "since", "turn", "value", "work")
 
-    def __init__(self, work: Callable[[Cursor], T] | None, turn: Fragments | None = None) -> None:
+    def __init__(self, work: Callable[[Cursor], T] | None, turn: Rows | None = None) -> None:
         self.work, self.turn = work, turn
         self.value: T | None = None
         self.error: BaseException | None = None
@@ -143,7 +156,7 @@ class SqliteEngine:
 
         self.path, self._patience = path, patience
         self.sql = Sql(sqlite.dialect(paramstyle="named"), sqlite.insert, row_locks=False)
-        self._bulk = Bulk(postgres=False)
+        self._values = Values()
         self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._all_readers: list[sqlite3.Connection] = []
@@ -166,7 +179,7 @@ class SqliteEngine:
             raise job.error
         return job.value  # type: ignore[return-value]  # set whenever there is no error
 
-    def write_turn(self, turn: Fragments) -> bool:
+    def write_turn(self, turn: Rows) -> bool:
         """Write a turn together with those of others; returns after the commit. False: its way was not free."""
         if self._closed:
             raise unavailable("the database is closed")
@@ -256,7 +269,9 @@ class SqliteEngine:
                 break
             jobs.append(following)
         if self._begin(jobs):
-            self._commit(self._run_all(jobs))
+            done = self._run_all(jobs)
+            if done or self._in_transaction:
+                self._commit(done)
             self._tidy()
         if checkpoint is not None:
             self._checkpoint_for(checkpoint)
@@ -264,47 +279,85 @@ class SqliteEngine:
 
     def _run_all(self, jobs: list[_Job[Any]]) -> list[_Job[Any]]:
         """Run jobs in the open transaction; returns those to be answered after the commit."""
-        cursor = self._connection.cursor()
         done: list[_Job[Any]] = []
         turns = [job for job in jobs if job.turn is not None]
-        if turns and not self._run_turns(cursor, turns, done):
-            return []
+        if turns and not self._run_turns(turns, done):
+            return self._fail([job for job in jobs if job.work is not None])
+        cursor = self._connection.cursor()
         for job in jobs:
             if job.work is not None and not self._run_one(cursor, job, done):
                 self._redo(done)
                 done = []
                 if not self._begin([]):
-                    for left in jobs[jobs.index(job) + 1 :]:
-                        left.fail(unavailable(self._broken or "the database is not available"))
-                    return []
+                    later = jobs[jobs.index(job) + 1 :]
+                    return self._fail([left for left in later if left.work is not None])
                 cursor = self._connection.cursor()
         return done
 
-    def _run_turns(self, cursor: sqlite3.Cursor, jobs: list[_Job[Any]], done: list[_Job[Any]]) -> bool:
-        """Write many turns at once, one of each conversation; the others are told to take the long way."""
+    def _fail(self, jobs: Sequence[_Job[Any]]) -> list[_Job[Any]]:
+        """Tell them that there is no transaction to work in; nothing is to be committed."""
+        for job in jobs:
+            job.fail(unavailable(self._broken or "the database is not available"))
+        return []
+
+    def _run_turns(self, jobs: list[_Job[Any]], done: list[_Job[Any]]) -> bool:
+        """Write many turns at once, one of each conversation; the others are told to take the long way.
+
+        They come first in the transaction, so that undoing them undoes nothing else. False if it could not be begun
+        again after that.
+        """
         chosen: dict[str, _Job[Any]] = {}
         for job in jobs:
             assert job.turn is not None
             if chosen.setdefault(job.turn.conversation, job) is not job:
                 job.value = False
                 job.done.release()
+        waiting, written, begun = list(chosen.values()), False, True
+        for _ in range(2):  # once with all, and once with those that were free
+            free = self._write_turns(waiting)
+            written = free is None
+            if free is None:
+                break
+            refused = [job for job in waiting if job.turn is not None and job.turn.conversation not in free]
+            self._refuse(refused)
+            waiting = [job for job in waiting if job not in refused]
+            begun = self._begin([])
+            if not begun or not waiting:
+                break
+        if not written:
+            self._refuse(waiting)
+            return begun
+        for job in waiting:
+            job.value = True
+            done.append(job)
+        return True
+
+    def _refuse(self, jobs: Sequence[_Job[Any]]) -> None:
+        """Tell them that their way was not free."""
+        for job in jobs:
+            job.value = False
+            job.done.release()
+
+    def _write_turns(self, jobs: list[_Job[Any]]) -> set[str] | None:
+        """Write all of these turns, or none: then the transaction is left, and which conversations were free is told.
+
+        None when all were written. Nobody is free where the database failed: the long way finds out what is wrong.
+        """
+        turns = [job.turn for job in jobs if job.turn is not None]
+        free: set[str] = set()
+        cursor = self._connection.cursor()
         try:
-            cursor.execute("SAVEPOINT turns")
-            saved = write_fragments(cursor, self._bulk, [job.turn for job in chosen.values() if job.turn])
-            cursor.execute("RELEASE turns")
+            if write_as_values(cursor, self._values, turns):
+                return None
+            cursor.execute("ROLLBACK")
+            cursor.execute("BEGIN IMMEDIATE")
+            statement, parameters = self._values.save([turn.turn for turn in turns], returning=True)
+            cursor.execute(statement, parameters)
+            free = {row[0] for row in cursor.fetchall()}
         except sqlite3.Error:
-            saved = set()
-            with contextlib.suppress(sqlite3.Error):
-                if self._connection.in_transaction:
-                    cursor.execute("ROLLBACK TO turns")
-                    cursor.execute("RELEASE turns")
-        for conversation, job in chosen.items():
-            job.value = conversation in saved
-            if job.value:
-                done.append(job)
-            else:
-                job.done.release()
-        return self._connection.in_transaction or self._begin([])
+            free = set()
+        self._abandon()
+        return free
 
     def _begin(self, waiting: list[_Job[Any]]) -> bool:
         """Open the transaction; tell who waits too long for a locked database. False: nobody is left."""
@@ -322,6 +375,7 @@ class SqliteEngine:
                         continue
                     for job in waiting:
                         job.fail(fault)
+                    waiting.clear()
                     return False
                 while True:
                     try:
@@ -394,12 +448,11 @@ class SqliteEngine:
         for job in jobs:
             job.value = None
             if not self._begin(alone := [job]):
-                for left in alone:
-                    left.fail(unavailable(self._broken or "the database is not available"))
+                self._fail(alone)
                 continue
             done: list[_Job[Any]] = []
             if job.turn is not None:
-                kept = self._run_turns(self._connection.cursor(), [job], done)
+                kept = self._run_turns([job], done)
             else:
                 kept = self._run_one(self._connection.cursor(), job, done)
             if kept and done:
@@ -414,6 +467,13 @@ class SqliteEngine:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error:
             self._reopen()
+
+    @property
+    def _in_transaction(self) -> bool:
+        try:
+            return self._connection.in_transaction
+        except sqlite3.Error:  # it is closed, and no new one could be opened yet
+            return False
 
     def _reopen(self) -> None:
         with contextlib.suppress(sqlite3.Error):
@@ -550,7 +610,7 @@ class PostgresEngine:
             },
         )
         self._broken = ""
-        self._bulk = Bulk(postgres=True)
+        self._bulk = Bulk()
         self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._lane: threading.Thread | None = None
         self._start = threading.Lock()
@@ -561,7 +621,7 @@ class PostgresEngine:
         """Why the last write failed; empty while writing works."""
         return self._broken
 
-    def write_turn(self, turn: Fragments) -> bool:
+    def write_turn(self, turn: Rows) -> bool:
         """Write a turn together with those of others; returns after the commit. False: its way was not free.
 
         False also where something went wrong: the long way finds out what, and whether it was written after all.
@@ -599,7 +659,7 @@ class PostgresEngine:
                 going_on = job is not None
             turns = [job.turn for job in chosen.values() if job.turn]
             try:
-                saved = self._once(partial(write_fragments, bulk=self._bulk, turns=turns), transaction=True)
+                saved = self._once(partial(write_as_json, bulk=self._bulk, turns=turns), transaction=True)
             except (self._psycopg.Error, CallError, _NoConnection):
                 saved = set()
             for conversation, done in chosen.items():

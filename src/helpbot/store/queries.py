@@ -6,7 +6,8 @@ and compiling a statement costs more than running it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -32,10 +33,11 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
     from sqlalchemy.sql import ColumnElement
 
-__all__ = ["Bulk", "Query", "Sql"]
+__all__ = ["Bulk", "Query", "Row", "Sql", "Values"]
 
 # A few inserts leave columns to the database: they come with the names of those they give.
 Query = Callable[["Sql"], Executable | tuple[Executable, list[str]]]
+Row = tuple[Any, ...]
 b = bindparam
 ONE: Any = literal_column("1")
 ZERO: Any = literal_column("0")  # left out, SQLite's dialect would add a parameter for it
@@ -597,9 +599,8 @@ def drop_kept(sql: Sql) -> Executable:
 
 # ── many turns in one statement ────────────────────────────────────────────────────────────
 #
-# The turns that wait for one commit are written by three statements over one JSON parameter each, whatever their
-# number: the driver is called three times and not four times a turn, and while the database works no other thread
-# of the program is held up.
+# The turns that wait for one commit are written by three statements, whatever their number: the driver is called three
+# times and not four times a turn. Each call lets other threads of the program run, and waits for them to get back.
 
 TURN = (
     ("id", "text"),
@@ -638,11 +639,22 @@ ENQUEUED = tuple(
 )
 
 
-class Bulk:  # every name in these statements is one of ours; what users say comes in the one parameter
-    """The same three statements in either engine's words."""
+SAVED = ", ".join(f"{name} = turn.{name}" for name, _ in TURN[2:11])
+NEW_KEY = "NOT EXISTS (SELECT 1 FROM seen WHERE seen.scope = turn.scope AND seen.key = turn.key)"
+UNMOVED = "conversations.id = turn.id AND conversations.version = turn.expected AND"
 
-    def __init__(self, *, postgres: bool) -> None:
-        self._postgres = postgres
+
+def _names(columns: Sequence[tuple[Any, ...]]) -> str:
+    return ", ".join(column[0] for column in columns)
+
+
+COLUMNS = {"seen": SEEN, "messages": POSTED, "deliveries": ENQUEUED}
+
+
+class Bulk:  # every name in these statements is one of ours; what users say comes in the one parameter
+    """Many turns in PostgreSQL's words: each statement takes its rows as one JSON parameter."""
+
+    def __init__(self) -> None:
         self.save = self._save()
         self.enter = self._insert("seen", SEEN)  # from the same rows as `save`
         self.post = self._insert("messages", POSTED)
@@ -650,47 +662,85 @@ class Bulk:  # every name in these statements is one of ours; what users say com
 
     def _rows(self, columns: tuple[tuple[str, str] | tuple[str, str, int], ...]) -> str:
         places = [(column[0], column[1], column[2] if len(column) == 3 else n) for n, column in enumerate(columns)]
-        if self._postgres:
-            picks = [f"(value->>{n})::{kind} AS {name}" for name, kind, n in places]
-            source = "jsonb_array_elements(%(rows)s::jsonb) WITH ORDINALITY AS r(value, n)"
-        else:
-            picks = [f"json_extract(value, '$[{n}]') AS {name}" for name, _, n in places]
-            source = "json_each(:rows)"
+        picks = [f"(value->>{n})::{kind} AS {name}" for name, kind, n in places]
+        source = "jsonb_array_elements(%(rows)s::jsonb) WITH ORDINALITY AS r(value, n)"
         return " ".join(("SELECT", ", ".join(picks), "FROM", source))
 
     def _insert(self, table: str, columns: tuple[tuple[str, str] | tuple[str, str, int], ...]) -> str:
         """Rows of a table, in the order given: a delivery's position counts on it."""
-        names = ", ".join(column[0] for column in columns)
-        order = "ORDER BY n" if self._postgres else ""
-        return " ".join(("INSERT INTO", table, "(", names, ")", self._rows(columns), order))
+        return " ".join(("INSERT INTO", table, "(", _names(columns), ")", self._rows(columns), "ORDER BY n"))
 
     def _save(self) -> str:
         """The next states of the conversations that nobody moved and whose keys are new; returns their ids."""
-        values = ", ".join(f"{name} = turn.{name}" for name, _ in TURN[2:11])
-        new = "NOT EXISTS (SELECT 1 FROM seen WHERE seen.scope = turn.scope AND seen.key = turn.key)"
-        unmoved = "conversations.id = turn.id AND conversations.version = turn.expected AND"
-        if not self._postgres:
-            turns = f"({self._rows(TURN[:13])}) AS turn"
-            return " ".join(
-                ("UPDATE conversations SET", values, "FROM", turns, "WHERE", unmoved, new, "RETURNING conversations.id")
-            )
         # Whoever is locked by another is left to the way that waits: one slow turn must not hold up a crowd.
         free = (
             "SELECT conversations.id FROM conversations JOIN turn ON true WHERE",
-            unmoved,
-            new,
+            UNMOVED,
+            NEW_KEY,
             "ORDER BY conversations.id FOR UPDATE OF conversations SKIP LOCKED",
         )
         return " ".join(
             (
                 f"WITH turn AS MATERIALIZED ({self._rows(TURN[:13])}), free AS ({' '.join(free)})",
                 "UPDATE conversations SET",
-                values,
+                SAVED,
                 "FROM turn WHERE",
-                unmoved,
+                UNMOVED,
                 "conversations.id IN (SELECT id FROM free) RETURNING conversations.id",
             )
         )
+
+
+class Values:
+    """Many turns in SQLite's words: rows as plain parameters, filled up with empty ones to a power of two.
+
+    So there are few different statements, and the driver keeps them all prepared.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[str, int], str] = {}
+
+    def save(self, rows: Sequence[Row], *, returning: bool = False) -> tuple[str, list[Any]]:
+        """The next states of the conversations that nobody moved and whose keys are new."""
+        rows = [row[:13] for row in rows]
+        return self._statement("save returning" if returning else "save", rows, 13)
+
+    def enter(self, rows: Sequence[Row]) -> tuple[str, list[Any]]:
+        """The keys of the same rows."""
+        places = [column[2] for column in SEEN]
+        return self._statement("seen", [tuple(row[n] for n in places) for row in rows], len(SEEN))
+
+    def post(self, rows: Sequence[Row]) -> tuple[str, list[Any]]:
+        """Messages."""
+        return self._statement("messages", rows, len(POSTED))
+
+    def enqueue(self, rows: Sequence[Row]) -> tuple[str, list[Any]]:
+        """Deliveries, in this order."""
+        return self._statement("deliveries", rows, len(ENQUEUED))
+
+    def _statement(self, what: str, rows: Sequence[Row], width: int) -> tuple[str, list[Any]]:
+        count = 1 << (len(rows) - 1).bit_length()
+        text = self._texts.get((what, count))
+        if text is None:
+            text = self._texts[what, count] = self._text(what, count, width)
+        parameters = list(chain.from_iterable(rows))
+        parameters += [None] * ((count - len(rows)) * width)
+        return text, parameters
+
+    def _text(self, what: str, count: int, width: int) -> str:
+        given = ", ".join([f"({', '.join('?' * width)})"] * count)
+        if what in COLUMNS:
+            names = _names(COLUMNS[what])
+            return " ".join(
+                ("INSERT INTO", what, "(", names, ") SELECT * FROM (VALUES", given, ") WHERE column1 IS NOT NULL")
+            )
+        picks = ", ".join(f"column{n} AS {column[0]}" for n, column in enumerate(TURN[:13], 1))
+        turns = " ".join(("(SELECT", picks, "FROM (VALUES", given, ")) AS turn"))
+        # `UPDATE` stands first: the driver counts the rows of no other kind of statement.
+        parts = ["UPDATE conversations SET", SAVED, "FROM", turns, "WHERE", UNMOVED, NEW_KEY]
+        if what == "save returning":
+            parts.append("RETURNING conversations.id")
+        return " ".join(parts)
 
 
 # ── a person's data, and age ──
@@ -798,6 +848,11 @@ def add_tombstone(sql: Sql) -> Executable:
 def tombstones(sql: Sql) -> Executable:
     """Every conversation that was erased."""
     return select(s.tombstones.c.conversation)
+
+
+def conversation_ids(sql: Sql) -> Executable:
+    """Every conversation that is there."""
+    return select(s.conversations.c.id)
 
 
 def ended_conversations(sql: Sql) -> Executable:

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
+from pydantic_core import to_json
+
 from helpbot.desk.notices import Hub
 from helpbot.desk.records import (
     ConversationRecord,
@@ -26,7 +28,7 @@ from helpbot.errors import CallError, Code, Fault, SettingError
 from helpbot.escalation.case import Case, case_from_json, case_to_json, person_from_json, person_to_json
 from helpbot.messages import Channel
 from helpbot.store import queries as q
-from helpbot.store.engines import Cursor, Fragments, PostgresEngine, SqliteEngine
+from helpbot.store.engines import Cursor, PostgresEngine, Rows, SqliteEngine
 from helpbot.store.migrate import migrate_postgres, migrate_sqlite
 
 if TYPE_CHECKING:
@@ -38,10 +40,14 @@ if TYPE_CHECKING:
 __all__ = ["SqlStore", "SqlTransaction", "fingerprint", "micros", "moment", "sqlite_path"]
 
 T = TypeVar("T")
-_dump: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 READY_BYTES: Final = 16_384  # a disk that is all but full still takes a few bytes: that is not ready
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def _dump(value: Any) -> str:
+    """JSON as it is kept: short, and with every letter as itself."""
+    return to_json(value).decode()
 
 
 def micros(at: datetime) -> int:
@@ -183,11 +189,9 @@ class SqlStore:
             micros(record.due_at) if record.due_at else None, sight.scope, sight.key, sight.digest,
             sight.first_seq, sight.last_seq, micros(turn.at),
         )  # fmt: skip
-        posts = [tuple(_post(message, reply).values()) for message, reply in turn.posts]
-        deliveries = ""
-        if turn.deliveries:
-            deliveries = _dump([tuple(_enqueue(delivery).values()) for delivery in turn.deliveries])[1:-1]
-        return self.engine.write_turn(Fragments(record.id, _dump(row), _dump(posts)[1:-1], deliveries))
+        posts = [_post_row(message, reply) for message, reply in turn.posts]
+        deliveries = [tuple(_enqueue(delivery).values()) for delivery in turn.deliveries]
+        return self.engine.write_turn(Rows(record.id, row, posts, deliveries))
 
     def ready(self) -> str:
         """Why the database cannot be written now; empty when it can. Writes one row, as long as a turn, to know."""
@@ -450,7 +454,9 @@ class SqlTransaction:
 
     def post(self, posts: Sequence[Post]) -> None:
         """Write messages."""
-        self._cursor.executemany(self._sql(q.post), [_post(message, reply) for message, reply in posts])
+        names = [column for column, _ in q.POSTED]
+        rows = [dict(zip(names, _post_row(message, reply), strict=True)) for message, reply in posts]
+        self._cursor.executemany(self._sql(q.post), rows)
 
     def add_token(self, conversation_id: str, digest: str, at: datetime) -> None:
         """One more token of a conversation."""
@@ -628,20 +634,20 @@ class SqlTransaction:
         return [_delivery(row) for row in self.rows(q.expired, {"now": micros(now), "limit": limit})]
 
 
-def _post(message: Message, reply: str | None) -> dict[str, Any]:
+def _post_row(message: Message, reply: str | None) -> q.Row:
     """A row of `messages`, in the order of its columns."""
-    return {
-        "conversation": message.conversation,
-        "seq": message.seq,
-        "author": message.author,
-        "name": message.name,
-        "text": message.text,
-        "reply": reply,
-        "at": micros(message.at),
-        "visibility": message.visibility.value,
-        "attachments": _dump(message.attachments) if message.attachments else "[]",
-        "key": message.key,
-    }
+    return (
+        message.conversation,
+        message.seq,
+        message.author,
+        message.name,
+        message.text,
+        reply,
+        micros(message.at),
+        message.visibility.value,
+        _dump(message.attachments) if message.attachments else "[]",
+        message.key,
+    )
 
 
 def _enqueue(delivery: Delivery) -> dict[str, Any]:
