@@ -536,6 +536,13 @@ def open_store(settings: Settings) -> SqlStore:
     return SqlStore(settings.database_url)
 
 
+def beside_the_desk(settings: Settings) -> dict[str, Any]:
+    """What a backup holds beside the desk's tables: the folder of pictures, and the tables that Slack keeps."""
+    from helpbot.channels.slack import tables
+
+    return {"pictures": files_folder(settings), "further": tuple(tables.metadata.sorted_tables)}
+
+
 def beside_of(settings: Settings, store: SqlStore) -> Beside:
     """What deletes a conversation's pictures, and Slack's own rows of it where Slack was ever used."""
     from helpbot.channels.slack.state import SlackState, has_tables

@@ -19,7 +19,7 @@ from helpbot.desk.records import SendResult
 from helpbot.errors import OutsideError
 from helpbot.senders.mail import MailSender
 from helpbot.senders.webhook import WebhookSender
-from helpbot.store import engines, keeping, migrate
+from helpbot.store import backup, engines, migrate
 from helpbot.store.sql import SqlStore
 from store import test_keeping, test_migrations
 
@@ -201,7 +201,7 @@ def test_r23_a_node_that_answers_before_the_commit_is_found(postgres: Postgres, 
 def test_r27_a_restore_that_sends_at_once_what_had_waited_is_found(
     sqlite_url: str, tmp_path: Path, monkeypatch: Patch
 ) -> None:
-    monkeypatch.setattr(keeping, "_hold", lambda tx, erased: 4)
+    monkeypatch.setattr(backup, "_hold", lambda run, erased: 4)
     with fails():
         test_keeping.test_a_restore_holds_the_outbox_until_it_is_released(sqlite_url, tmp_path)
 

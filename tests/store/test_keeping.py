@@ -19,7 +19,8 @@ from helpbot.desk.records import Act, DeliveryState, DeskSettings
 from helpbot.errors import CallError, Code, SettingError
 from helpbot.escalation.routing import Route, Routing
 from helpbot.messages import Channel, Person
-from helpbot.store.keeping import Beside, backup, erase, export, find_conversations, restore, sweep
+from helpbot.store.backup import backup, restore
+from helpbot.store.keeping import Beside, erase, export, find_conversations, sweep
 from helpbot.store.sql import SqlStore
 
 SETTINGS = DeskSettings(

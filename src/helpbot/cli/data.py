@@ -28,13 +28,14 @@ def migrate() -> None:
 
 @app.command()
 def backup(target: Path = typer.Argument(help="A file that does not exist yet.")) -> None:
-    """Write a backup while everything goes on."""
-    from helpbot.bootstrap import open_store
-    from helpbot.store.keeping import backup as write
+    """Write a backup while everything goes on: the database, what is kept for Slack, and the pictures."""
+    from helpbot.bootstrap import beside_the_desk, open_store
+    from helpbot.store.backup import backup as write
 
-    store = open_store(settings())
+    asked = settings()
+    store = open_store(asked)
     try:
-        write(store, target)
+        write(store, target, **beside_the_desk(asked))
     finally:
         store.close()
     said(f"{target} holds everything up to now ({target.stat().st_size:,} bytes).")
@@ -46,14 +47,16 @@ def restore(
     yes: bool = typer.Option(False, "--yes", help="Replace what is in the database."),
 ) -> None:
     """Replace the database by a backup. What had still to be sent is held until `deliveries release`."""
-    from helpbot.bootstrap import beside_of
-    from helpbot.store.keeping import restore as bring_back
+    from helpbot.bootstrap import beside_of, beside_the_desk
+    from helpbot.store.backup import restore as bring_back
 
     if not yes:
         wrong("a restore replaces everything in the database", "Stop helpbot, then add --yes")
     asked = settings()
-    done = bring_back(asked.database_url, source, beside=lambda store: beside_of(asked, store))
-    said(f"{done.conversations:,} conversations are back, with schema {done.revision}.")
+    done = bring_back(
+        asked.database_url, source, beside=lambda store: beside_of(asked, store), **beside_the_desk(asked)
+    )
+    said(f"{done.conversations:,} conversations and {done.pictures:,} pictures are back, with schema {done.revision}.")
     if done.erased_again:
         said(f"{done.erased_again:,} that had been erased since were erased again.")
     if done.held:

@@ -1,19 +1,11 @@
-"""What an operator does with the data: back it up, restore it, hand a person theirs, erase it, let it age out."""
+"""What an operator does with a person's data: hand it out, erase it, let it age out. Backups stand in `backup`."""
 
 from __future__ import annotations
 
-import fcntl
-import gzip
 import json
-import os
-import shutil
-import sqlite3
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from helpbot.desk.failpoints import reach
@@ -21,25 +13,13 @@ from helpbot.errors import CallError, Code
 from helpbot.escalation.case import case_from_json, case_to_json
 from helpbot.store import queries as q
 from helpbot.store import schema as s
-from helpbot.store.engines import Cursor, PostgresEngine, SqliteEngine
-from helpbot.store.migrate import migrate_postgres, sqlite_revision
-from helpbot.store.sql import SqlStore, SqlTransaction, fingerprint, micros, moment, sqlite_path
+from helpbot.store.engines import Cursor, SqliteEngine
+from helpbot.store.sql import SqlStore, SqlTransaction, fingerprint, micros, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = [
-    "Beside",
-    "Copy",
-    "Erased",
-    "Restored",
-    "backup",
-    "erase",
-    "export",
-    "find_conversations",
-    "restore",
-    "sweep",
-]
+__all__ = ["Beside", "Copy", "Erased", "erase", "export", "find_conversations", "sweep"]
 
 # Deletes what channels keep of a conversation elsewhere (its pictures, its rows in tables of their own), given its id,
 # its thread and the keys of its messages. It is called before the conversation itself goes, so that an erasure that was
@@ -52,7 +32,6 @@ KEYS_FOR: Final = timedelta(days=7)
 COUNTS_FOR: Final = timedelta(days=2)
 DELIVERED_FOR: Final = timedelta(days=90)
 PORTION: Final = 200  # conversations deleted in one transaction, so that no turn waits long
-TABLES: Final = tuple(s.metadata.sorted_tables)  # parents first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,228 +52,6 @@ class Erased:
     cases: tuple[str, ...]
     messages: int
     copies: tuple[Copy, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restored:
-    """What a restore brought back."""
-
-    revision: str
-    conversations: int
-    held: int  # deliveries held back until `deliveries release`
-    erased_again: int
-
-
-# ── backup and restore ──
-
-
-def backup(store: SqlStore, target: Path) -> Path:
-    """Write a backup while everything goes on; it holds all that was committed before it began.
-
-    SQLite: a database file that is checked before it takes its name. PostgreSQL: JSON lines, compressed.
-    """
-    if target.exists():
-        raise CallError(Code.CONFLICT, f"{target} exists", "Name a file that does not")
-    with _new_file(target) as draft:
-        if isinstance(store.engine, SqliteEngine):
-            _copy_sqlite(store.engine, draft)
-        else:
-            _dump_postgres(store.engine, draft)
-    return target
-
-
-def restore(
-    url: str, source: Path, *, codec: Any = None, beside: Callable[[SqlStore], Beside] | None = None
-) -> Restored:
-    """Bring a backup back. What had still to be sent is held, and who was erased since stays erased.
-
-    `beside` makes what erases them outside the desk's tables. The database must not be in use. CallError for a backup
-    that is damaged, newer than this program or not one.
-    """
-    if not source.is_file():
-        raise CallError(Code.NOT_FOUND, f"{source} is not a file", "Name a backup made by `helpbot backup`")
-    if url.startswith("sqlite:"):
-        path = sqlite_path(url)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path):
-            erased = _tombstones_of(path)
-            _place_sqlite(source, path)
-        store = SqlStore(url, codec=codec)
-    else:
-        store = SqlStore(url, codec=codec)
-        erased = set(_tombstones(store))
-        assert isinstance(store.engine, PostgresEngine)
-        _load_postgres(store.engine, source)
-    try:
-        again = [c for c in erased if store.conversation(c) is not None]
-        if again:
-            _erase(store, again, datetime.now(UTC), beside(store) if beside else None)
-        held = store.transact(lambda tx: _hold(tx, erased))
-        count = store.engine.read(lambda cursor: _count(cursor, "conversations"))
-        return Restored(revision=s.REVISION, conversations=count, held=held, erased_again=len(again))
-    finally:
-        store.close()
-
-
-def _hold(tx: SqlTransaction, erased: Iterable[str]) -> int:
-    now = micros(datetime.now(UTC))
-    for conversation in erased:
-        tx.run(q.add_tombstone, {"conversation": conversation, "at": now})
-    return tx.run(q.hold_outbox, {})
-
-
-@contextmanager
-def _new_file(target: Path) -> Iterator[Path]:
-    """A file that takes its name only when it is whole and on the disk."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise CallError(Code.INVALID, f"{target} cannot be written ({error.strerror})", "Name another file") from error
-    os.close(handle)
-    draft = Path(name)
-    try:
-        yield draft
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
-        draft.replace(target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise CallError(Code.INVALID, f"{target} cannot be written ({error.strerror})", "Free the disk") from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _copy_sqlite(engine: SqliteEngine, draft: Path) -> None:
-    with engine.alone() as source, closing(sqlite3.connect(draft, isolation_level=None)) as target:
-        try:
-            source.backup(target)  # in one step: one moment of the database, whatever is written meanwhile
-            target.execute("PRAGMA journal_mode=DELETE").fetchall()
-            (verdict,) = target.execute("PRAGMA integrity_check").fetchone()
-        except sqlite3.Error as error:
-            raise CallError(Code.UNAVAILABLE, f"the backup failed ({error})", "Free the disk and try again") from error
-    if verdict != "ok":
-        raise CallError(Code.UNAVAILABLE, f"the copy is damaged ({verdict})", "Check the disk")
-
-
-def _place_sqlite(source: Path, path: Path) -> None:
-    for beside in (source.with_name(source.name + "-wal"), source.with_name(source.name + "-journal")):
-        if beside.exists():
-            raise CallError(
-                Code.CONFLICT,
-                f"{beside} lies beside the backup and would change what it says",
-                "Take the backup as `helpbot backup` wrote it, alone in its place",
-            )
-    if not sqlite_revision(source):
-        raise CallError(Code.INVALID, f"{source} holds nothing", "Name a backup made by `helpbot backup`")
-    with closing(sqlite3.connect(f"file:{source.resolve()}?mode=ro&immutable=1", uri=True)) as opened:
-        try:
-            (verdict,) = opened.execute("PRAGMA integrity_check").fetchone()
-        except sqlite3.Error as error:
-            verdict = str(error)
-    if verdict != "ok":
-        raise CallError(Code.INVALID, f"{source} is damaged ({verdict})", "Take another backup")
-    with _new_file(path) as draft:
-        shutil.copyfile(source, draft)
-        for ending in ("-wal", "-shm", "-journal"):
-            path.with_name(path.name + ending).unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Nobody else has the database open, here or in another process."""
-    with path.with_name(path.name + ".lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise CallError(Code.CONFLICT, f"{path} is in use", "Stop helpbot first") from error
-        yield
-
-
-def _dump_postgres(engine: PostgresEngine, draft: Path) -> None:
-    def work(cursor: Cursor) -> None:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        with gzip.open(draft, "wt", encoding="utf-8") as file:
-            file.write(_line({"helpbot_backup": FORMAT, "revision": s.REVISION}))
-            total = 0
-            for table in TABLES:
-                names = [column.name for column in table.columns]
-                cursor.execute(str(table.select().compile(dialect=engine.alchemy.dialect)))
-                for row in cursor.fetchall():
-                    file.write(_line({"table": table.name, "row": dict(zip(names, row, strict=True))}))
-                    total += 1
-            file.write(_line({"rows": total}))
-
-    engine.write(work)
-
-
-def _load_postgres(engine: PostgresEngine, source: Path) -> None:
-    lines = _read_dump(source)
-    head = next(lines, {})
-    if head.get("helpbot_backup") != FORMAT:
-        raise CallError(Code.INVALID, f"{source} is not a backup of a PostgreSQL database", "Name another file")
-    if head.get("revision") not in s.REVISIONS:
-        raise CallError(Code.INVALID, f"{source} was made by a newer helpbot", "Upgrade helpbot first")
-    tables = {table.name: table for table in TABLES}
-
-    def work(cursor: Cursor) -> None:
-        for table in reversed(TABLES):
-            cursor.execute(str(table.delete().compile(dialect=engine.alchemy.dialect)))
-        count, end = 0, None
-        for line in lines:
-            if "rows" in line:
-                end = line["rows"]
-                continue
-            table, row = tables[line["table"]], line["row"]
-            statement = table.insert().compile(dialect=engine.alchemy.dialect, column_keys=list(row))
-            cursor.execute(str(statement), row)
-            count += 1
-        if end != count:
-            raise CallError(Code.INVALID, f"{source} is cut short", "Take another backup")
-        for table, column in (("deliveries", "position"), ("mails", "id")):
-            cursor.execute(
-                f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), "  # noqa: S608 - our own two names
-                f"COALESCE((SELECT max({column}) FROM {table}), 0) + 1, false)"
-            )
-
-    engine.write(work)
-    migrate_postgres(engine.alchemy, where="HELPBOT_DATABASE_URL")
-
-
-def _read_dump(source: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with gzip.open(source, "rt", encoding="utf-8") as file:
-            for text in file:
-                yield json.loads(text)
-    except (OSError, EOFError, ValueError) as error:
-        raise CallError(Code.INVALID, f"{source} cannot be read ({error})", "Take another backup") from error
-
-
-def _line(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
-def _tombstones_of(path: Path) -> set[str]:
-    """Who was erased from the database that is being replaced; nothing if it cannot be read any more."""
-    found: set[str] = set()
-    with suppress(Exception):
-        if sqlite_revision(path):
-            with closing(sqlite3.connect(path)) as old:
-                found = {row[0] for row in old.execute("SELECT conversation FROM tombstones")}
-    return found
-
-
-def _tombstones(store: SqlStore) -> list[str]:
-    text = store.engine.sql(q.tombstones)
-    return [row[0] for row in store.engine.read(lambda cursor: (cursor.execute(text, {}), cursor.fetchall())[1])]
-
-
-def _count(cursor: Cursor, table: str) -> int:
-    cursor.execute(f"SELECT count(*) FROM {table}")  # noqa: S608 - a name of our own
-    return int(cursor.fetchone()[0])
 
 
 # ── a person's data ──
