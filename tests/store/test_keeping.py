@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import sqlite3
@@ -263,6 +264,202 @@ def test_who_was_erased_after_the_backup_stays_erased(url: str, tmp_path: Path) 
     store = open_store(url)
     assert store.conversation(ben.conversation) is not None
     store.close()
+
+
+class TestBesideTheDesk:
+    """Pictures, and what Slack keeps in the same database."""
+
+    def settings(self, tmp_path: Path, url: str) -> dict[str, Any]:
+        from helpbot.bootstrap import beside_the_desk
+        from helpbot.config import read_settings, shipped_places
+
+        found = beside_the_desk(
+            replace(read_settings(shipped_places()), database_url=f"sqlite:///{tmp_path}/beside/x.db")
+        )
+        assert found["pictures"] == tmp_path / "beside" / "files"
+        return found
+
+    @pytest.fixture
+    def kept(self, url: str, tmp_path: Path) -> tuple[str, Talk, Talk, Path, dict[str, Any]]:
+        """A backup with a picture and Slack's rows of Ann; then all of it is lost."""
+        store = open_store(url)
+        ann, ben = talks(store)
+        beside_too(store, tmp_path / "beside", ann)
+        further = self.settings(tmp_path, url)
+        copy = backup(store, tmp_path / "copy", **further)
+        slack = SlackState(store.engine, Clock())
+        slack.accept("later", "T:C:1", "said", {"text": "after the backup"})
+        slack.open_place(key="T:C:2", kind="case", thread="", conversation="later", who="x")
+        store.close()
+        shutil.rmtree(tmp_path / "beside")
+        return url, ann, ben, copy, further
+
+    def test_comes_back(self, kept: Any, tmp_path: Path) -> None:
+        url, ann, _, copy, further = kept
+        stray = tmp_path / "beside" / "files" / "begun-after-the-backup"
+        stray.mkdir(parents=True)
+        held = restore(url, copy, codec=Codec(), **further)
+        assert held.pictures == 1
+        assert (tmp_path / "beside" / "files" / ann.conversation / "a.png").read_bytes() == b"canary-13"
+        assert not stray.exists()  # its conversation is not there any more, so nothing would ever delete it
+        left = everything(url)
+        for number in (14, 15, 16, 17):
+            assert b"canary-%d" % number in left, number
+        assert b"after the backup" not in left
+        assert b"canary-13" not in left  # the picture is in its folder, and not in the database beside it
+        store = open_store(url)
+        assert SlackState(store.engine, Clock()).accept("next", "T:C:1", "said", {})  # ids go on where they were
+        store.close()
+
+    def test_comes_back_into_an_empty_place(self, kept: Any, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+        url, ann, _, copy, further = kept
+        if url.startswith("sqlite"):
+            empty = f"sqlite:///{tmp_path}/empty/helpbot.db"
+        else:
+            empty = request.getfixturevalue("postgres").database()
+        assert restore(empty, copy, codec=Codec(), **further).pictures == 1
+        assert b"canary-16" in everything(empty)
+        assert (tmp_path / "beside" / "files" / ann.conversation / "a.png").exists()
+
+    def test_stays_erased(self, kept: Any, tmp_path: Path) -> None:
+        from helpbot.bootstrap import beside_of
+        from helpbot.config import read_settings, shipped_places
+
+        url, ann, ben, copy, further = kept
+        settings = replace(read_settings(shipped_places()), database_url=f"sqlite:///{tmp_path}/beside/x.db")
+        store = open_store(url)
+        erase(store, [ann.conversation], START, beside=beside_of(settings, store))
+        store.close()
+        held = restore(url, copy, codec=Codec(), beside=lambda store: beside_of(settings, store), **further)
+        assert (held.erased_again, held.pictures) == (1, 0)
+        assert everything(url).count(b"canary") == 0
+        assert not list((tmp_path / "beside").rglob("*.png"))
+        store = open_store(url)
+        assert store.conversation(ben.conversation) is not None
+        store.close()
+
+    def test_is_found_missing_where_it_was_left_out(self, kept: Any, tmp_path: Path) -> None:
+        """The control: a backup of the desk's tables alone."""
+        url, ann, _, _, further = kept
+        store = open_store(url)
+        bare = backup(store, tmp_path / "bare")
+        store.close()
+        assert restore(url, bare, codec=Codec(), **further).pictures == 0
+        assert not (tmp_path / "beside" / "files" / ann.conversation).exists()
+        if not url.startswith("sqlite"):
+            assert b"canary-16" not in everything(url)
+
+    def test_a_picture_that_is_still_being_written_or_is_none_is_left_out(self, url: str, tmp_path: Path) -> None:
+        store = open_store(url)
+        ann, _ = talks(store)
+        folder = tmp_path / "beside" / "files" / ann.conversation
+        folder.mkdir(parents=True)
+        (folder / ".half").write_bytes(b"half")
+        (folder / "whole.png").write_bytes(b"whole")
+        (tmp_path / "beside" / "files" / "nobody").mkdir()
+        (tmp_path / "beside" / "files" / "nobody" / "orphan.png").write_bytes(b"orphan")
+        further = self.settings(tmp_path, url)
+        copy = backup(store, tmp_path / "copy", **further)
+        store.close()
+        shutil.rmtree(tmp_path / "beside")
+        assert restore(url, copy, codec=Codec(), **further).pictures == 1
+        assert [path.name for path in (tmp_path / "beside" / "files").rglob("*.*")] == ["whole.png"]
+
+
+@pytest.mark.parametrize("gone", ["hold", "load"])
+def test_a_restore_that_is_cut_short_changes_nothing(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    """Rows never come back without the outbox held and the erased noted: it is one step."""
+    from helpbot.store import backup as module
+
+    store = open_store(url)
+    ann, _ = talks(store)
+    copy = backup(store, tmp_path / "copy")
+    Talk(make_desk(store), Clock()).start().say("after the backup")
+    erase(store, [ann.conversation], START)
+    store.close()
+
+    def fails(*_: object) -> int:
+        raise CallError(Code.UNAVAILABLE, "cut short", "Try again")
+
+    if gone == "hold":
+        monkeypatch.setattr(module, "_hold", fails)
+    elif url.startswith("sqlite"):
+        monkeypatch.setattr(module, "_prepare_sqlite", fails)
+    else:
+        monkeypatch.setattr(module.json, "loads", fails)
+    with pytest.raises(CallError, match="cut short"):
+        restore(url, copy, codec=Codec())
+    monkeypatch.undo()
+    left = everything(url)
+    assert left.count(b"canary") == 0
+    assert b"after the backup" in left
+
+
+@pytest.mark.postgres
+class TestRefusedDumps:
+    @pytest.fixture
+    def copy(self, postgres_url: str, tmp_path: Path) -> Path:
+        store = open_store(postgres_url)
+        talks(store)
+        made = backup(store, tmp_path / "copy.jsonl.gz")
+        store.close()
+        return made
+
+    def refused(self, url: str, source: Path, says: str) -> None:
+        before = everything(url)
+        with pytest.raises(CallError, match=says):
+            restore(url, source, codec=Codec())
+        assert everything(url) == before
+
+    def lines(self, copy: Path, change: Any) -> None:
+        with gzip.open(copy, "rt", encoding="utf-8") as file:
+            found = change([json.loads(line) for line in file])
+        with gzip.open(copy, "wt", encoding="utf-8") as file:
+            file.writelines(json.dumps(line) + "\n" for line in found)
+
+    def test_one_cut_short(self, postgres_url: str, copy: Path) -> None:
+        copy.write_bytes(copy.read_bytes()[:900])
+        self.refused(postgres_url, copy, "cannot be read")
+
+    def test_one_with_a_row_less(self, postgres_url: str, copy: Path) -> None:
+        self.lines(copy, lambda lines: [line for n, line in enumerate(lines) if n != 5])
+        self.refused(postgres_url, copy, "cut short")
+
+    def test_one_without_its_end(self, postgres_url: str, copy: Path) -> None:
+        self.lines(copy, lambda lines: lines[:-1])
+        self.refused(postgres_url, copy, "cut short")
+
+    def test_a_newer_one(self, postgres_url: str, copy: Path) -> None:
+        self.lines(copy, lambda lines: [{**lines[0], "revision": "9999"}, *lines[1:]])
+        self.refused(postgres_url, copy, "newer helpbot")
+
+    def test_one_with_a_table_that_nobody_knows(self, postgres_url: str, copy: Path) -> None:
+        self.lines(copy, lambda lines: [lines[0], {"table": "telepathy", "row": {}}, *lines[1:]])
+        self.refused(postgres_url, copy, "telepathy")
+
+    def test_a_file_of_sqlite(self, postgres_url: str, sqlite_url: str, tmp_path: Path) -> None:
+        self.refused(postgres_url, Path(sqlite_url.removeprefix("sqlite:///")), "cannot be read")
+
+    def test_a_database_in_use(self, postgres_url: str, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from helpbot.store import backup as module
+
+        monkeypatch.setattr(module, "GRACE", 0.3)
+        store = open_store(postgres_url)
+        store.ready()
+        self.refused(postgres_url, copy, "in use")
+        store.close()
+
+    def test_one_of_the_first_format_leaves_what_it_does_not_speak_of(self, postgres_url: str, copy: Path) -> None:
+        from helpbot.channels.slack import tables
+
+        store = open_store(postgres_url)
+        SlackState(store.engine, Clock()).accept("kept", "T:C:1", "said", {"text": "still here"})
+        store.close()
+        self.lines(copy, lambda lines: [{**lines[0], "helpbot_backup": 1}, *lines[1:-1]])
+        restore(postgres_url, copy, codec=Codec(), further=tables.metadata.sorted_tables)
+        assert b"still here" in everything(postgres_url)
 
 
 class TestRefusedBackups:
