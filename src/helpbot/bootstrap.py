@@ -171,11 +171,18 @@ def web_of(settings: Settings) -> tuple[WebSettings, list[Fault]]:
     return web, [*faults, *more, *most]
 
 
-def files_folder(settings: Settings) -> Path:
-    """Where screenshots are kept: `files` beside an SQLite database, else `var/files` of the working directory."""
+def files_folder(settings: Settings) -> Path | None:
+    """Where screenshots are kept: `files` beside an SQLite database, else `var/files` of the working directory.
+
+    None for a database in memory: a picture must not outlive what it belongs to.
+    """
     from pathlib import Path
 
+    from helpbot.store.sql import MEMORY
+
     url = settings.database_url
+    if url == MEMORY:
+        return None
     if url.startswith("sqlite:///"):
         return Path(url.removeprefix("sqlite:///")).parent / "files"
     return Path("var") / "files"
@@ -560,7 +567,7 @@ def beside_of(settings: Settings, store: SqlStore) -> Beside:
         except OSError as error:
             raise CallError(
                 Code.UNAVAILABLE,
-                f"the pictures in {folder / conversation} cannot be deleted ({error.strerror})",
+                f"the pictures of {conversation} in {folder} cannot be deleted ({error.strerror})",
                 "Make the folder writable and run the same command again",
             ) from error
         if slack is not None:

@@ -355,7 +355,8 @@ class Environment(BaseSettings):
 
     database_url: SecretStr = Field(
         SecretStr("sqlite:///var/helpbot.db"),
-        description="Where everything is kept: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME.",
+        description="Where everything is kept: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME; "
+        "sqlite:///:memory: forgets it at the end.",
     )
     host: str = Field("127.0.0.1", min_length=1, description="The address to listen on, as serve --host.")
     port: int = Field(8080, ge=0, le=65_535, description="The port to listen on, as serve --port; 0 takes a free one.")

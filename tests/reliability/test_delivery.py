@@ -27,6 +27,8 @@ from helpbot.senders.webhook import WebhookSender
 from helpbot.store.sql import SqlStore
 from senders.stubs import MailStub, MemorySender, WebStub
 
+from .figures import figure
+
 full = pytest.mark.full
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TEMPLATES = Path(__file__).parents[2] / "bot" / "mail"
@@ -115,7 +117,7 @@ def test_r6_a_receiver_that_fails_half_the_time_gets_everything(store: SqlStore,
         stamps.setdefault(request.headers["webhook-id"], set()).add(request.headers["webhook-timestamp"])
     tries = Counter(request.headers["webhook-id"] for request in stub.requests)
     assert all(len(stamps[id_]) == tries[id_] for id_ in ids)
-    print(f"R6: {count} events, {len(stub.requests)} attempts, 0 dead")
+    figure(f"R6: {count} events, {len(stub.requests)} attempts, 0 dead")
 
 
 def test_r7_a_receiver_that_hangs_or_drips_delays_nobody_else(store: SqlStore) -> None:
@@ -149,7 +151,7 @@ def test_r7_a_receiver_that_hangs_or_drips_delays_nobody_else(store: SqlStore) -
     for stub in (good, hanging, dripping):
         stub.close()
     delays = sorted(there - sent for sent, there in zip(written, sorted(arrived), strict=True))
-    print(
+    figure(
         f"R7: delay p50 {delays[15] * 1000:.0f} ms, p99 {delays[-1] * 1000:.0f} ms; stopped in {time.monotonic() - before:.1f} s"
     )
     assert delays[-1] <= 1.0
@@ -183,7 +185,7 @@ def test_r9_after_an_outage_the_backlog_goes_out_soon_and_in_order(store: SqlSto
         done += [clock.now - back] * (len(sender.sent) - before)
         clock.pass_(seconds=0.5)
     assert [len(done), {parcel.delivery.id for parcel in sender.sent}] == [count, set(ids)]
-    print(f"R9: {hours} h, {tries} tries meanwhile, 95 % after {done[int(count * 0.95) - 1]}, all after {done[-1]}")
+    figure(f"R9: {hours} h, {tries} tries meanwhile, 95 % after {done[int(count * 0.95) - 1]}, all after {done[-1]}")
     assert done[int(count * 0.95) - 1] <= timedelta(minutes=2 + count / 1200)
     assert done[-1] <= timedelta(minutes=15)
     assert in_order(sender.sent)
@@ -212,7 +214,7 @@ def test_r10_a_poison_row_blocks_nobody_and_can_be_sent_by_hand(store: SqlStore,
     desk.retry_delivery(poison)
     courier.run_once()
     assert sender.sent[-1].delivery.id == poison
-    print(f"R10: {count - 1} of {count} delivered, 1 dead after 72 h and {len(sender.tried) - count} tries")
+    figure(f"R10: {count - 1} of {count} delivered, 1 dead after 72 h and {len(sender.tried) - count} tries")
 
 
 def test_r10_control_without_rotation_the_poison_row_would_be_probed_for_ever(store: SqlStore) -> None:
@@ -258,7 +260,7 @@ def test_r11_no_mail_is_lost_and_repeats_have_one_id(store: SqlStore, count: int
     seen = Counter(
         line for mail in stub.mails for line in mail.content.split(b"\r\n") if line.startswith(b"Message-ID")
     )
-    print(f"R11: {count} mails, {sum(seen.values())} taken by the server, {len(seen)} distinct ids")
+    figure(f"R11: {count} mails, {sum(seen.values())} taken by the server, {len(seen)} distinct ids")
     assert len(seen) == count
     assert {d.state for d in store.deliveries(limit=count)} == {DeliveryState.DELIVERED}
 
@@ -303,7 +305,7 @@ def test_t25_an_address_that_strangers_name_gets_three_mails_a_day_and_none_of_t
         assert b"canary" not in mail.content
         (subject,) = [line for line in mail.content.split(b"\r\n") if line.startswith(b"Subject:")]
         assert re.fullmatch(rb"Subject: Your support case HB-\d+", subject)
-    print(f"T25: {count} escalations naming one address, {len(stub.mails)} mails")
+    figure(f"T25: {count} escalations naming one address, {len(stub.mails)} mails")
 
 
 def test_t25_control_without_the_limit_the_address_is_flooded(store: SqlStore) -> None:

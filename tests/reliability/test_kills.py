@@ -15,6 +15,7 @@ from helpbot.messages import Channel
 from helpbot.store.migrate import sqlite_revision
 from helpbot.store.sql import SqlStore
 
+from .figures import figure
 from .harness import Node, half_turns, integrity, lost
 from .worker import SETTINGS
 
@@ -41,14 +42,14 @@ def kills(url: str, count: int, **options: Any) -> tuple[int, list[str]]:
 @pytest.mark.parametrize("count", [3, pytest.param(300, marks=full)])
 def test_r1_no_acknowledged_turn_is_lost_by_a_kill(url: str, count: int) -> None:
     acts, missing = kills(url, count)
-    print(f"R1 {url.partition(':')[0]}: {count} kills, {acts} acknowledged, {len(missing)} lost")
+    figure(f"R1 {url.partition(':')[0]}: {count} kills, {acts} acknowledged, {len(missing)} lost")
     assert missing == []
     assert acts > count * 10
 
 
 def test_r1_control_acknowledging_before_the_commit_is_found(sqlite_url: str) -> None:
     acts, missing = kills(sqlite_url, 3, early=True)
-    print(f"R1 control: {acts} acknowledged, {len(missing)} lost")
+    figure(f"R1 control: {acts} acknowledged, {len(missing)} lost")
     assert missing
 
 
@@ -72,7 +73,7 @@ def killed_at(point: str, url: str, count: int) -> None:
             "chat", url, failpoint=f"{point}:{random.randint(2, 25)}", run=random.getrandbits(32), wal_limit=65536
         )
         acknowledged += [line for line in node.read() if line[0] == "ack"]
-        assert node.process.returncode == -9, node.error
+        assert node.code == -9, node.error
         assert integrity(url) == "ok"
     assert lost(url, acknowledged) == []
 
@@ -95,7 +96,7 @@ def test_r2_a_kill_in_an_erasure_leaves_all_or_nothing_of_each_conversation(url:
     for run in range(count):
         node = Node("erase", url, failpoint=f"in-erasure:{run % 3 + 1}", conversations=conversations)
         node.read()
-        assert node.process.returncode == -9, node.error
+        assert node.code == -9, node.error
         store = SqlStore(url, codec=Codec())
         assert half_turns(store) == []
         store.close()
@@ -112,7 +113,7 @@ def test_r2_r28_a_kill_in_a_migration_is_run_again(tmp_path: Path, count: int) -
         path = tmp_path / f"{run}.db"
         node = Node("migrate", f"sqlite:///{path}", failpoint="in-migration:1")
         node.read()
-        assert node.process.returncode == -9, node.error
+        assert node.code == -9, node.error
         assert sqlite_revision(path) == ""
         assert ["migrated"] in Node("migrate", f"sqlite:///{path}").read()
         assert integrity(f"sqlite:///{path}") == "ok"
@@ -143,7 +144,7 @@ def deliver(url: str, tmp_path: Path, *, workers: int, count: int, deaths: int, 
         nodes[victim] = Node("courier", url, **common)
     for node in nodes:
         node.read(timeout=120)
-        assert node.process.returncode == 0, node.error
+        assert node.code == 0, node.error
     sent = Counter(file.read_text().split())
     assert set(sent) == set(ids)
     return sent
@@ -155,7 +156,7 @@ def test_r5_many_workers_send_each_delivery_once_but_for_kills(
 ) -> None:
     sent = deliver(url, tmp_path, workers=workers, count=count, deaths=deaths)
     twice = sum(n - 1 for n in sent.values())
-    print(f"R5 {url.partition(':')[0]}: {len(sent)} delivered, {twice} twice, {deaths} kills")
+    figure(f"R5 {url.partition(':')[0]}: {len(sent)} delivered, {twice} twice, {deaths} kills")
     assert twice <= deaths
 
 
@@ -174,11 +175,11 @@ def test_r2_a_kill_after_the_send_repeats_it_with_the_same_id(url: str, tmp_path
             "courier", url, failpoint=f"after-send:{random.randint(1, 3)}", file=str(file), start=start, speed=60.0
         )
         node.read()
-        if node.process.returncode == 0:
+        if node.code == 0:
             break
     node = Node("courier", url, file=str(file), start=start, speed=60.0)
     node.read()
-    assert node.process.returncode == 0, node.error
+    assert node.code == 0, node.error
     sent = Counter(file.read_text().split())
     assert set(sent) == set(ids)
     assert sum(n - 1 for n in sent.values()) <= count
@@ -200,5 +201,5 @@ def test_r23_two_nodes_and_one_is_killed(postgres: Postgres, postgres_url: str, 
     for node in nodes:
         acknowledged += [line for line in node.kill() if line[0] == "ack"]
     missing = lost(postgres_url, acknowledged)
-    print(f"R23: {count} kills, {len(acknowledged)} acknowledged, {len(missing)} lost")
+    figure(f"R23: {count} kills, {len(acknowledged)} acknowledged, {len(missing)} lost")
     assert missing == []

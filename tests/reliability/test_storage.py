@@ -25,6 +25,7 @@ from helpbot.store.keeping import erase
 from helpbot.store.sql import SqlStore
 from store.postgres import Postgres, programs
 
+from .figures import figure
 from .harness import Node, half_turns, integrity, lost
 from .worker import SETTINGS
 
@@ -133,7 +134,7 @@ def test_r3_each_database_call_may_fail(faulty: SqlStore, flow: str, persistent:
         elif not failed:
             assert faulty.conversation(talk.conversation) is None
         if untouched:
-            print(f"R3 {flow}: passed untouched at call {nth}, persistent {persistent}")
+            figure(f"R3 {flow}: passed untouched at call {nth}, persistent {persistent}")
             return
     raise AssertionError("the flow never passed untouched")
 
@@ -187,7 +188,7 @@ def test_r4_exactly_one_case_however_often_it_is_sent(url: str, count: int) -> N
     assert half_turns(stores[0]) == []
     for store in stores:
         store.close()
-    print(f"R4 {url.partition(':')[0]}: {count} escalations, {len(cases)} cases, {len(opened)} notices")
+    figure(f"R4 {url.partition(':')[0]}: {count} escalations, {len(cases)} cases, {len(opened)} notices")
 
 
 def test_r4_control_without_the_key_in_the_schema_answers_differ(sqlite_url: str) -> None:
@@ -264,7 +265,7 @@ def test_r12_a_locked_database_is_said_in_time_and_nothing_is_lost(
         thread.join()
     other.close()
     store.close()
-    print(
+    figure(
         f"R12: {len(acknowledged)} acknowledged, {len(refused)} refused after {max(refused):.2f} s, back in {back:.2f} s"
     )
     assert before_lock == 0
@@ -293,7 +294,7 @@ def check_full(lines: list[list[str]], url: str, error: str) -> None:
     assert recovered[2] == "-"
     assert integrity(url) == "ok"
     assert lost(url, acknowledged) == []
-    print(f"R13: {len(acknowledged)} acknowledged, refused: {refused[0]}, back in {recovered[1]} s")
+    figure(f"R13: {len(acknowledged)} acknowledged, refused: {refused[0]}, back in {recovered[1]} s")
 
 
 def test_r13_a_file_that_may_not_grow(sqlite_url: str) -> None:
@@ -403,7 +404,7 @@ def test_r15_a_server_that_restarts_under_load_loses_nothing(postgres: Postgres,
             thread.join()
         store.close()
         missing = lost(url, acknowledged)
-        print(
+        figure(
             f"R15: {count} restarts, {len(acknowledged)} acknowledged, {len(missing)} lost, healed in {max(heals):.2f} s"
         )
         assert missing == []

@@ -1,22 +1,20 @@
-"""A node in a process of its own, to be killed: `python worker.py MODE URL JSON`. What it acknowledges it prints.
+"""A node in a process of its own, to be killed. What it acknowledges it prints.
 
-A line is written to the pipe after the desk has answered, so whatever the parent reads was acknowledged.
+A line is written to the file after the desk has answered, so whatever the parent reads was acknowledged.
 """
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import os
-import sys
 import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from desk.support import USER, Codec, Talk, make_desk
+from helpbot.desk import failpoints
 from helpbot.desk.delivery import Courier
 from helpbot.desk.records import DeskSettings, Parcel, SendResult
 from helpbot.errors import HelpbotError
@@ -190,8 +188,21 @@ def fill(store: Any, options: dict[str, Any]) -> None:
     say("recovered", round(time.monotonic() - before, 2), store.ready() or "-")
 
 
-def main() -> None:
-    mode, url, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+def _end_with_parent() -> None:
+    """A test run that is broken off leaves no node behind."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def run(out: str, err: str, mode: str, url: str, options: dict[str, Any], failpoint: str) -> None:
+    """What a node does, its output into files."""
+    for number, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if failpoint:
+        failpoints.arm(failpoint)
     engines.WAL_LIMIT = options.get("wal_limit", engines.WAL_LIMIT)  # type: ignore[misc]
     if mode == "migrate":
         migrate(url)
@@ -203,7 +214,3 @@ def main() -> None:
         swallow_faults(store)
     {"chat": chat, "courier": courier, "erase": erase, "fill": fill}[mode](store, options)
     store.close()
-
-
-if __name__ == "__main__":
-    main()

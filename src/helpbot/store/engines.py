@@ -10,6 +10,7 @@ import contextlib
 import os
 import queue
 import random
+import secrets
 import sqlite3
 import threading
 import time
@@ -147,14 +148,18 @@ class SqliteEngine:
     each caller is answered after the commit that holds its work. Reads have connections of their own and see what
     is committed. Only the writer writes and only the writer checkpoints: two connections doing so at once can
     corrupt the log of SQLite before 3.51.3.
+
+    Without a path the database is in memory, shared by these connections and gone with the last of them. It has no log
+    beside it, so a reader waits while a transaction is written, and a transaction reads what it wrote itself.
     """
 
     name = "sqlite"
 
-    def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
+    def __init__(self, path: Path | None, *, patience: float = PATIENCE) -> None:
         from sqlalchemy.dialects import sqlite
 
         self.path, self._patience = path, patience
+        self.target = str(path) if path is not None else f"file:/helpbot-{secrets.token_hex(8)}?vfs=memdb"
         self.sql = Sql(sqlite.dialect(paramstyle="named"), sqlite.insert, row_locks=False)
         self._values = Values()
         self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
@@ -162,6 +167,7 @@ class SqliteEngine:
         self._all_readers: list[sqlite3.Connection] = []
         self._closed = False
         self._broken = ""  # why the last write failed for everyone; readiness tells it
+        self._log = path.with_name(path.name + "-wal") if path is not None else None
         self._connection = self._open()
         self._thread = threading.Thread(target=self._run, name="helpbot-writer", daemon=True)
         self._thread.start()
@@ -192,6 +198,8 @@ class SqliteEngine:
 
     def read(self, work: Callable[[Cursor], T]) -> T:
         """Run `work` over what is committed."""
+        if self.path is None and threading.current_thread() is self._thread:
+            return work(self._connection.cursor())  # in memory a second connection would wait for this transaction
         try:
             connection = self._readers.get_nowait()
         except queue.Empty:
@@ -199,7 +207,7 @@ class SqliteEngine:
         try:
             return work(connection.cursor())
         except sqlite3.Error as error:
-            raise _sqlite_fault(error, self.path) from error
+            raise _sqlite_fault(error) from error
         finally:
             self._readers.put(connection)
 
@@ -366,7 +374,7 @@ class SqliteEngine:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
             except sqlite3.Error as error:
-                fault = _sqlite_fault(error, self.path)
+                fault = _sqlite_fault(error)
                 self._broken = fault.problem
                 if not _is_busy(error):
                     self._reopen()
@@ -407,7 +415,7 @@ class SqliteEngine:
             job.value = job.work(cursor)
             cursor.execute("RELEASE turn")
         except sqlite3.Error as error:
-            job.error = error if isinstance(error, sqlite3.IntegrityError) else _sqlite_fault(error, self.path)
+            job.error = error if isinstance(error, sqlite3.IntegrityError) else _sqlite_fault(error)
         except Exception as error:
             job.error = error
         if job.error is None:
@@ -429,7 +437,7 @@ class SqliteEngine:
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            fault = _sqlite_fault(error, self.path)
+            fault = _sqlite_fault(error)
             self._broken = fault.problem
             self._abandon()
             if len(done) == 1:
@@ -476,6 +484,8 @@ class SqliteEngine:
             return False
 
     def _reopen(self) -> None:
+        if self.path is None:
+            return  # closed, a database in memory might be gone
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
         with contextlib.suppress(sqlite3.Error, HelpbotError):
@@ -483,6 +493,8 @@ class SqliteEngine:
 
     def _tidy(self) -> None:
         """Copy a grown log into the database between commits."""
+        if self._log is None:
+            return
         try:
             if self._log.stat().st_size < WAL_LIMIT:
                 return
@@ -499,20 +511,17 @@ class SqliteEngine:
             busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self._connection.execute(f"PRAGMA busy_timeout={_POLL}")
         except sqlite3.Error as error:
-            job.fail(_sqlite_fault(error, self.path))
+            job.fail(_sqlite_fault(error))
         else:
             job.value = not busy
             job.done.release()
 
     # ── connections ────────────────────────────────────────────────────────────
 
-    @property
-    def _log(self) -> Path:
-        return self.path.with_name(self.path.name + "-wal")
-
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path,
+            self.target,
+            uri=self.path is None,
             isolation_level=None,
             check_same_thread=False,
             timeout=_POLL / 1000,
@@ -535,7 +544,8 @@ class SqliteEngine:
     def _open_reader(self, *, keep: bool = True) -> sqlite3.Connection:
         try:
             connection = sqlite3.connect(
-                self.path,
+                self.target,
+                uri=self.path is None,
                 isolation_level=None,
                 check_same_thread=False,
                 timeout=self._patience,
@@ -544,7 +554,7 @@ class SqliteEngine:
             connection.execute("PRAGMA query_only=ON")
             connection.execute("PRAGMA wal_autocheckpoint=0").fetchall()
         except sqlite3.Error as error:
-            raise _sqlite_fault(error, self.path) from error
+            raise _sqlite_fault(error) from error
         if keep:
             self._all_readers.append(connection)
         return connection
@@ -565,7 +575,7 @@ def _is_busy(error: sqlite3.Error) -> bool:
     return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def _sqlite_fault(error: sqlite3.Error, path: Path) -> CallError:
+def _sqlite_fault(error: sqlite3.Error) -> CallError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     problem = {
         sqlite3.SQLITE_BUSY: "the database is locked by another program",

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from helpbot.desk.notices import Hub
 
 if TYPE_CHECKING:
+    import psycopg
+
     from helpbot.store.engines import PostgresEngine
 
 __all__ = ["Listening"]
@@ -90,8 +92,15 @@ class Listening(Hub):
             except psycopg.Error:
                 connection = None
                 self._stop.wait(PAUSE)
+        self._wake_listener(connection)
         if connection is not None:
             connection.close()
+
+    def _wake_listener(self, connection: psycopg.Connection[Any] | None) -> None:
+        """Let the listener see at once that it is to end; else it looks once a second."""
+        if connection is not None and not connection.closed:
+            with contextlib.suppress(Exception):
+                connection.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
 
     def _listen(self) -> None:
         import psycopg
@@ -105,5 +114,7 @@ class Listening(Hub):
                             name, _, seq = notice.payload.rpartition(":")
                             if notice.pid != self._sender_pid and seq.isdecimal():  # our own were told here at once
                                 super().publish(name, int(seq))
+                            if self._stop.is_set():
+                                break
             except psycopg.Error:
                 time.sleep(0.2)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection, Engine
 
-__all__ = ["migrate_postgres", "migrate_sqlite", "sqlite_revision"]
+__all__ = ["migrate_memory", "migrate_postgres", "migrate_sqlite", "sqlite_revision"]
 
 HEADER: Final = b"SQLite format 3\x00"
 ADVISORY_LOCK: Final = 0x48424F54  # one number that every node of ours asks PostgreSQL to lock
@@ -106,6 +106,13 @@ def migrate_postgres(engine: Engine, *, where: str, target: str = REVISION) -> t
     return before, target
 
 
+def migrate_memory(target: str) -> None:
+    """Make the tables of a new database in memory; the caller has it open, or it would be gone afterwards."""
+    with contextlib.closing(sqlite3.connect(target, uri=True, isolation_level=None)) as raw:
+        raw.execute(f"PRAGMA application_id={APPLICATION_ID}")  # a backup of it is one of ours
+        _upgrade(raw, REVISION)
+
+
 def _postgres_revision(connection: Connection, where: str) -> str:
     from sqlalchemy import text
 
@@ -134,34 +141,38 @@ def _known(revision: str, where: str) -> str:
 
 
 def _upgrade_sqlite(path: Path, target: str) -> None:
-    import sqlalchemy
-    from sqlalchemy import text
-    from sqlalchemy.pool import StaticPool
-
     raw = sqlite3.connect(path, isolation_level=None, timeout=30)
     try:
         raw.execute(f"PRAGMA application_id={APPLICATION_ID}")
         raw.execute("PRAGMA journal_mode=WAL").fetchall()
         raw.execute("PRAGMA synchronous=FULL")
-        # No transaction but ours: the driver would commit before each change of the schema.
-        engine = sqlalchemy.create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
-        with engine.connect() as connection:
-            connection.execute(text("BEGIN IMMEDIATE"))
-            try:
-                _alembic(connection, target)
-                reach("in-migration")
-                connection.execute(text("COMMIT"))
-            except BaseException:
-                if raw.in_transaction:
-                    raw.execute("ROLLBACK")
-                raise
-        engine.dispose()
+        _upgrade(raw, target)
     except sqlite3.Error as error:
         raise refuse(
             str(path), f"it cannot be migrated ({error})", "Free the disk or the file and start again"
         ) from error
     finally:
         raw.close()
+
+
+def _upgrade(raw: sqlite3.Connection, target: str) -> None:
+    import sqlalchemy
+    from sqlalchemy import text
+    from sqlalchemy.pool import StaticPool
+
+    # No transaction but ours: the driver would commit before each change of the schema.
+    engine = sqlalchemy.create_engine("sqlite://", creator=lambda: raw, poolclass=StaticPool)
+    with engine.connect() as connection:
+        connection.execute(text("BEGIN IMMEDIATE"))
+        try:
+            _alembic(connection, target)
+            reach("in-migration")
+            connection.execute(text("COMMIT"))
+        except BaseException:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+            raise
+    engine.dispose()
 
 
 def _alembic(connection: Any, target: str) -> None:

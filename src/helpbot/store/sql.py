@@ -29,7 +29,7 @@ from helpbot.escalation.case import Case, case_from_json, case_to_json, person_f
 from helpbot.messages import Channel
 from helpbot.store import queries as q
 from helpbot.store.engines import Cursor, PostgresEngine, Rows, SqliteEngine
-from helpbot.store.migrate import migrate_postgres, migrate_sqlite
+from helpbot.store.migrate import migrate_memory, migrate_postgres, migrate_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,10 +37,11 @@ if TYPE_CHECKING:
     from helpbot.desk.ports import Codec, Notices, Post
     from helpbot.store.queries import Sql
 
-__all__ = ["SqlStore", "SqlTransaction", "fingerprint", "micros", "moment", "sqlite_path"]
+__all__ = ["MEMORY", "SqlStore", "SqlTransaction", "fingerprint", "micros", "moment", "sqlite_path"]
 
 T = TypeVar("T")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MEMORY: Final = "sqlite:///:memory:"
 READY_BYTES: Final = 16_384  # a disk that is all but full still takes a few bytes: that is not ready
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -78,7 +79,10 @@ def sqlite_path(url: str) -> Path:
 
 
 class SqlStore:
-    """Everything that is kept, on SQLite (`sqlite:///path`) or PostgreSQL (`postgresql://…`)."""
+    """Everything that is kept, on SQLite (`sqlite:///path`) or PostgreSQL (`postgresql://…`).
+
+    `sqlite:///:memory:` is SQLite as well, and gone when it is closed: for trying things out, and for tests.
+    """
 
     def __init__(
         self,
@@ -112,6 +116,9 @@ class SqlStore:
             from helpbot.store.listening import Listening
 
             self._hub = Listening(self.engine, address)
+        elif url == MEMORY:
+            self.engine = SqliteEngine(None, patience=patience)
+            migrate_memory(self.engine.target)
         elif url.startswith("sqlite:"):
             path = sqlite_path(url)
             if migrate:
