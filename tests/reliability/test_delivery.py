@@ -27,7 +27,7 @@ from helpbot.senders.webhook import WebhookSender
 from helpbot.store.sql import SqlStore
 from senders.stubs import MailStub, MemorySender, WebStub
 
-from .figures import figure
+from .figures import figure, within
 
 full = pytest.mark.full
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -120,19 +120,24 @@ def test_r6_a_receiver_that_fails_half_the_time_gets_everything(store: SqlStore,
     figure(f"R6: {count} events, {len(stub.requests)} attempts, 0 dead")
 
 
+PATIENCE = 60.0  # seconds in which what nobody delays is there, however busy the machine
+
+
 def test_r7_a_receiver_that_hangs_or_drips_delays_nobody_else(store: SqlStore) -> None:
+    """Two never answer while it is tested; the third has everything before either of them is done."""
+    over = threading.Event()
+
     def drip(handler: Any) -> None:
-        for _ in range(40):
+        while not over.wait(0.1):
             handler.wfile.write(b"H")
             handler.wfile.flush()
-            time.sleep(0.1)
 
     arrived: list[float] = []
     good = WebStub(lambda request: arrived.append(time.monotonic()) or (200, {}, b""))  # type: ignore[func-returns-value]
-    hanging = WebStub(lambda request: lambda handler: time.sleep(4))  # type: ignore[arg-type,return-value]
+    hanging = WebStub(lambda request: lambda handler: over.wait(2 * PATIENCE))  # type: ignore[arg-type,return-value]
     dripping = WebStub(lambda request: drip)  # type: ignore[arg-type,return-value]
     settings = hooks(hanging.url, dripping.url, good.url)
-    sender = WebhookSender(OutsideClient(networks=["127.0.0.1/32"], total=3), SECRET)
+    sender = WebhookSender(OutsideClient(networks=["127.0.0.1/32"], total=2 * PATIENCE), SECRET)
     courier, stop = Courier(store, [sender], settings, codec=Codec()), threading.Event()
     runner = threading.Thread(target=courier.run, args=(stop,))
     runner.start()
@@ -142,19 +147,21 @@ def test_r7_a_receiver_that_hangs_or_drips_delays_nobody_else(store: SqlStore) -
         written.append(time.monotonic())
         desk.start(Channel.WIDGET, USER)
         time.sleep(0.05)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while len(arrived) < 30 and time.monotonic() < deadline:
         time.sleep(0.02)
+    waited = not over.is_set() and len(hanging.requests) == len(dripping.requests) == 1
+    over.set()
     stop.set()
-    before = time.monotonic()
-    runner.join(timeout=20)
+    runner.join(timeout=PATIENCE)
     for stub in (good, hanging, dripping):
         stub.close()
     delays = sorted(there - sent for sent, there in zip(written, sorted(arrived), strict=True))
     figure(
-        f"R7: delay p50 {delays[15] * 1000:.0f} ms, p99 {delays[-1] * 1000:.0f} ms; stopped in {time.monotonic() - before:.1f} s"
+        f"R7: 30 events beside one that hangs and one that drips, p50 {delays[15] * 1000:.0f} ms, worst {delays[-1] * 1000:.0f} ms"
     )
-    assert delays[-1] <= 1.0
+    assert waited
+    within(delays[-1], 1.0)
     assert not runner.is_alive()
     assert not [d for d in store.deliveries(limit=200) if d.state is DeliveryState.LEASED]
 

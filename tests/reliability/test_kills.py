@@ -31,12 +31,20 @@ def kills(url: str, count: int, **options: Any) -> tuple[int, list[str]]:
     """Kill a node so often in the middle of its work; acts acknowledged, and those lost."""
     acknowledged: list[list[str]] = []
     for run in range(count):
-        node = Node("chat", url, run=f"{run}-{random.getrandbits(32)}", **options)
-        node.wait_ready()
-        time.sleep(random.uniform(0.05, 0.8))
-        acknowledged += [line for line in node.kill() if line[0] == "ack"]
-        assert integrity(url) == "ok"
+        acknowledged += kill_one(url, run, **options)
     return len(acknowledged), lost(url, acknowledged)
+
+
+def kill_one(url: str, run: int, **options: Any) -> list[list[str]]:
+    """Kill a node at a random moment once it has answered a few; what it acknowledged."""
+    node = Node("chat", url, run=f"{run}-{random.getrandbits(32)}", **options)
+    node.wait_ready()
+    while len(node.lines()) < 10 and node.process.is_alive():
+        time.sleep(0.005)
+    time.sleep(random.uniform(0, 0.75))
+    found = [line for line in node.kill() if line[0] == "ack"]
+    assert integrity(url) == "ok"
+    return found
 
 
 @pytest.mark.parametrize("count", [3, pytest.param(300, marks=full)])
@@ -44,13 +52,18 @@ def test_r1_no_acknowledged_turn_is_lost_by_a_kill(url: str, count: int) -> None
     acts, missing = kills(url, count)
     figure(f"R1 {url.partition(':')[0]}: {count} kills, {acts} acknowledged, {len(missing)} lost")
     assert missing == []
-    assert acts > count * 10
+    assert acts >= count * 9
 
 
 def test_r1_control_acknowledging_before_the_commit_is_found(sqlite_url: str) -> None:
-    acts, missing = kills(sqlite_url, 3, early=True)
-    figure(f"R1 control: {acts} acknowledged, {len(missing)} lost")
-    assert missing
+    acknowledged: list[list[str]] = []
+    for run in range(30):
+        acknowledged += kill_one(sqlite_url, run, early=True)
+        missing = lost(sqlite_url, acknowledged)
+        if missing:
+            figure(f"R1 control: {len(acknowledged)} acknowledged in {run + 1} kills, {len(missing)} lost")
+            return
+    raise AssertionError("nothing was lost, though it was acknowledged before the commit")
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(50, marks=full)])
@@ -75,7 +88,9 @@ def killed_at(point: str, url: str, count: int) -> None:
         acknowledged += [line for line in node.read() if line[0] == "ack"]
         assert node.code == -9, node.error
         assert integrity(url) == "ok"
-    assert lost(url, acknowledged) == []
+    missing = lost(url, acknowledged)
+    figure(f"R2 {point}, {url.partition(':')[0]}: {count} kills, {len(acknowledged)} acknowledged, {len(missing)} lost")
+    assert missing == []
 
 
 def talks(url: str, count: int) -> list[str]:
@@ -105,6 +120,7 @@ def test_r2_a_kill_in_an_erasure_leaves_all_or_nothing_of_each_conversation(url:
     store = SqlStore(url, codec=Codec())
     assert all(store.conversation(c) is None for c in conversations)
     store.close()
+    figure(f"R2 in-erasure, {url.partition(':')[0]}: {count} kills, all or nothing of each of {len(conversations)}")
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(50, marks=full)])
@@ -117,6 +133,7 @@ def test_r2_r28_a_kill_in_a_migration_is_run_again(tmp_path: Path, count: int) -
         assert sqlite_revision(path) == ""
         assert ["migrated"] in Node("migrate", f"sqlite:///{path}").read()
         assert integrity(f"sqlite:///{path}") == "ok"
+    figure(f"R28 in-migration: {count} kills, each run again to its end")
 
 
 def rows(url: str, count: int) -> list[str]:
@@ -133,17 +150,20 @@ def rows(url: str, count: int) -> list[str]:
 def deliver(url: str, tmp_path: Path, *, workers: int, count: int, deaths: int, **options: Any) -> Counter[str]:
     ids = rows(url, count)
     file, start = tmp_path / "sent", time.time()
-    common = {"file": str(file), "start": start, "speed": 20.0, **options}
+    go = tmp_path / "go"
+    # A lease of 30 s lasts 6 s here: less, and a busy machine alone would let one end.
+    common = {"file": str(file), "start": start, "speed": 5.0, "go": str(go), **options}
     nodes = [Node("courier", url, **common) for _ in range(workers)]
     for node in nodes:
         node.wait_ready()
+    go.touch()
     for _ in range(deaths):
         time.sleep(random.uniform(0.05, 0.3))
         victim = random.randrange(len(nodes))
         nodes[victim].kill()
         nodes[victim] = Node("courier", url, **common)
     for node in nodes:
-        node.read(timeout=120)
+        node.read()
         assert node.code == 0, node.error
     sent = Counter(file.read_text().split())
     assert set(sent) == set(ids)
@@ -168,21 +188,24 @@ def test_r5_control_workers_without_leases_are_found(postgres_url: str, tmp_path
 
 @pytest.mark.parametrize("count", [2, pytest.param(50, marks=full)])
 def test_r2_a_kill_after_the_send_repeats_it_with_the_same_id(url: str, tmp_path: Path, count: int) -> None:
-    ids = rows(url, 20)
+    ids = rows(url, count * 4)
     file, start = tmp_path / "sent", time.time()
     for _ in range(count):
         node = Node(
-            "courier", url, failpoint=f"after-send:{random.randint(1, 3)}", file=str(file), start=start, speed=60.0
+            "courier", url, failpoint=f"after-send:{random.randint(1, 3)}", file=str(file), start=start, speed=15.0
         )
         node.read()
-        if node.code == 0:
-            break
-    node = Node("courier", url, file=str(file), start=start, speed=60.0)
+        assert node.code == -9, node.error
+    node = Node("courier", url, file=str(file), start=start, speed=15.0)
     node.read()
     assert node.code == 0, node.error
     sent = Counter(file.read_text().split())
     assert set(sent) == set(ids)
-    assert sum(n - 1 for n in sent.values()) <= count
+    twice = sum(n - 1 for n in sent.values())
+    figure(
+        f"R2 after-send, {url.partition(':')[0]}: {count} kills, {len(sent)} delivered, {twice} twice with the same id"
+    )
+    assert twice <= count
 
 
 @pytest.mark.postgres

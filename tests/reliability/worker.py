@@ -119,6 +119,8 @@ def courier(store: Any, options: dict[str, Any]) -> None:
         engines_claim(store)
     made = Courier(store, [FileSender(options["file"])], SETTINGS, clock, codec=Codec())
     say("ready")
+    while options.get("go") and not Path(options["go"]).exists():
+        time.sleep(0.002)
     while True:
         if not made.run_once():
             waiting = store.waiting_routes()
@@ -183,7 +185,7 @@ def fill(store: Any, options: dict[str, Any]) -> None:
             time.sleep(0.05)
         else:
             break
-        if time.monotonic() - before > 10:
+        if time.monotonic() - before > 60:
             break
     say("recovered", round(time.monotonic() - before, 2), store.ready() or "-")
 

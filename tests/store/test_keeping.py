@@ -23,6 +23,7 @@ from helpbot.messages import Channel, Person
 from helpbot.store.backup import backup, restore
 from helpbot.store.keeping import Beside, erase, export, find_conversations, sweep
 from helpbot.store.sql import SqlStore
+from reliability.figures import figure
 
 SETTINGS = DeskSettings(
     routing=Routing(routes={"hook": Route(name="hook", sender="webhook", target="x")}, default=("hook",))
@@ -75,6 +76,7 @@ def test_an_erased_person_is_in_no_byte_any_more(url: str) -> None:
     assert erased.messages > 5
     left = everything(url)
     assert left.count(b"canary") == 0
+    figure(f"R29, {url.partition(':')[0]}: 0 of 12 canaries left in any byte")
     assert ann.conversation.encode() in left  # the tombstone
     assert len(ben.desk.messages(ben.conversation)) == 3
     with pytest.raises(CallError):
@@ -190,7 +192,8 @@ def test_an_export_is_complete_and_holds_nobody_elses(store: SqlStore) -> None:
     assert ben.conversation not in text
 
 
-def test_a_backup_while_everything_goes_on_holds_what_was_acknowledged(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [3, pytest.param(20, marks=pytest.mark.full)])
+def test_a_backup_while_everything_goes_on_holds_what_was_acknowledged(url: str, tmp_path: Path, count: int) -> None:
     store = open_store(url)
     desk = make_desk(store, SETTINGS)
     said: list[tuple[str, str]] = []
@@ -203,12 +206,14 @@ def test_a_backup_while_everything_goes_on_holds_what_was_acknowledged(url: str,
             n += 1
             talk.say(f"message {n}")
             said.append((talk.conversation, f"message {n}"))
+            stop.wait(0.05)
 
     threads = [threading.Thread(target=chat) for _ in range(3)]
     for thread in threads:
         thread.start()
     copies = []
-    for n in range(3):
+    for n in range(count):
+        stop.wait(0.2)
         before = list(said)
         copies.append((backup(store, tmp_path / f"copy{n}"), before))
     stop.set()
@@ -226,6 +231,7 @@ def test_a_backup_while_everything_goes_on_holds_what_was_acknowledged(url: str,
         }
         assert set(before) <= kept
         again.close()
+    figure(f"R27, {url.partition(':')[0]}: {count} backups, each has all of the up to {len(said)} messages before it")
 
 
 def test_a_restore_holds_the_outbox_until_it_is_released(url: str, tmp_path: Path) -> None:

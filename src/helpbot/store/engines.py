@@ -165,6 +165,7 @@ class SqliteEngine:
         self._queue: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._all_readers: list[sqlite3.Connection] = []
+        self._in_hand: list[_Job[Any]] = []
         self._closed = False
         self._broken = ""  # why the last write failed for everyone; readiness tells it
         self._log = path.with_name(path.name + "-wal") if path is not None else None
@@ -257,13 +258,26 @@ class SqliteEngine:
             if isinstance(job.work, _Checkpoint):
                 self._checkpoint_for(job)
                 continue
-            more = self._batch(job)
+            try:
+                more = self._batch(job)
+            except Exception as error:  # a fault of our own must not leave this thread's callers waiting for ever
+                self._give_up(error)
+                more = True
             if not more:
                 break
+
+    def _give_up(self, error: Exception) -> None:
+        """Tell everyone whose work was in hand that it was not written; the next batch begins afresh."""
+        self._broken = f"the database failed ({type(error).__name__})"
+        self._abandon()
+        for job in self._in_hand:
+            if job.done.locked():
+                job.fail(unavailable(self._broken))
 
     def _batch(self, first: _Job[Any]) -> bool:
         """Run what waits in one transaction and answer each; False when it is time to end."""
         jobs, checkpoint, going_on = [first], None, True
+        self._in_hand = [first]
         while len(jobs) < BATCH:
             try:
                 following = self._queue.get_nowait()
@@ -276,6 +290,7 @@ class SqliteEngine:
                 checkpoint = following
                 break
             jobs.append(following)
+        self._in_hand = list(jobs)
         if self._begin(jobs):
             done = self._run_all(jobs)
             if done or self._in_transaction:

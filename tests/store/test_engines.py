@@ -1,0 +1,83 @@
+"""The writer of SQLite: whoever hands it work gets an answer, whatever happens to it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from desk.support import Clock, Codec, Talk, make_desk
+from helpbot.errors import CallError, Code
+from helpbot.store.sql import SqlStore
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Any:
+    opened = SqlStore(sqlite_url, codec=Codec())
+    yield opened
+    opened.close()
+
+
+def together(acts: list[Any]) -> list[Any]:
+    """What each of these came to, run at once; a test that waits for ever fails."""
+    came: list[Any] = [None] * len(acts)
+
+    def run(n: int) -> None:
+        try:
+            came[n] = acts[n]()
+        except CallError as error:
+            came[n] = error
+
+    threads = [threading.Thread(target=run, args=(n,), daemon=True) for n in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not any(thread.is_alive() for thread in threads), "somebody was never answered"
+    return came
+
+
+def test_a_fault_of_our_own_is_told_and_the_writer_goes_on(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    talks = [Talk(make_desk(store), Clock()).start() for _ in range(8)]
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("a mistake in the program")
+
+    monkeypatch.setattr(store.engine, "_run_all", fails)
+    came = together([lambda t=talk: t.say("hello", key="k") for talk in talks])
+    assert {error.code for error in came} == {Code.UNAVAILABLE}
+    assert all(error.retry_after for error in came)
+    monkeypatch.undo()
+    assert [len(talk.say("hello", key="k")) for talk in talks] == [1] * 8
+    assert store.ready() == ""
+
+
+def test_one_whose_way_is_not_free_holds_up_none_of_the_others(store: SqlStore) -> None:
+    """A batch in which one turn comes too late: the others are written, and that one goes the long way."""
+    desks = [make_desk(store), make_desk(store)]  # each remembers the conversation as it last saw it
+    talks = [Talk(desks[0], Clock()).start() for _ in range(12)]
+    for talk in talks:
+        desks[1].conversation(talk.conversation)
+        talk.say("one", key="one")
+    late = Talk(desks[1], Clock())
+    late.conversation = talks[0].conversation
+    came = together(
+        [*[lambda t=talk: t.say("two", key="two") for talk in talks], lambda: late.say("three", key="three")]
+    )
+    assert not [error for error in came if isinstance(error, CallError)]
+    records = [store.conversation(talk.conversation) for talk in talks]
+    assert [record.last_seq for record in records if record] == [7] + [5] * 11
+
+
+def test_turns_of_every_number_are_written_whole(store: SqlStore) -> None:
+    """Batches are filled up to a power of two: nothing of the filling is kept."""
+    for count in (1, 2, 3, 5, 9, 17, 33):
+        talks = [Talk(make_desk(store), Clock()).start() for _ in range(count)]
+        together([lambda t=talk: t.say("hello") for talk in talks])
+        for talk in talks:
+            record = store.conversation(talk.conversation)
+            assert record is not None
+            assert record.last_seq == len(store.messages(talk.conversation, after=0, limit=10, internal=True)) == 3
+    empty = "SELECT count(*) FROM messages WHERE conversation IS NULL OR text IS NULL"
+    assert store.engine.read(lambda cursor: (cursor.execute(empty), cursor.fetchone())[1]) == (0,)
