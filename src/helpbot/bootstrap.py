@@ -479,8 +479,14 @@ class House:
 
     def gauges(self) -> Mapping[str, float]:
         """What stands at this moment, for /metrics."""
+        from helpbot.desk.records import DeliveryState
+
         now, waiting = datetime.now(UTC), self.store.waiting_routes()
+        left = {state: 0 for state in DeliveryState if state is not DeliveryState.DELIVERED}
+        for _, state, count, _ in self.store.backlog():
+            left[state] += count
         return {
+            **{f"deliveries_{state.value}": float(count) for state, count in left.items()},
             "delivery_lag_seconds": max(((now - since).total_seconds() for since in waiting.values()), default=0.0),
             "routes_waiting": float(len(waiting)),
             "knowledge_broken": float(bool(self.knowing.broken)),

@@ -46,6 +46,7 @@ def pytest_runtest_makereport(item: Any, call: Any) -> None:
                 "what": what.strip(),
                 "test": item.nodeid,
                 "seconds": round(call.duration, 1),
+                "full": item.get_closest_marker("full") is not None,
                 "passed": call.excinfo is None,
                 "day": f"{datetime.now(UTC):%Y-%m-%d}",
             }

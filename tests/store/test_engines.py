@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from desk.support import Clock, Codec, Talk, make_desk
 from helpbot.errors import CallError, Code
+from helpbot.store import queries as q
 from helpbot.store.sql import SqlStore
 
 
@@ -81,3 +83,14 @@ def test_turns_of_every_number_are_written_whole(store: SqlStore) -> None:
             assert record.last_seq == len(store.messages(talk.conversation, after=0, limit=10, internal=True)) == 3
     empty = "SELECT count(*) FROM messages WHERE conversation IS NULL OR text IS NULL"
     assert store.engine.read(lambda cursor: (cursor.execute(empty), cursor.fetchone())[1]) == (0,)
+
+
+@pytest.mark.parametrize(
+    "query", [q.expired, q.overdue, q.backlog, q.waiting_routes, q.claimable, q.probe, q.hold_outbox]
+)
+def test_what_is_looked_for_every_second_reads_nothing_that_arrived(store: SqlStore, query: q.Query) -> None:
+    """Deliveries that arrived are kept for months: none of these may walk through them."""
+    text = store.engine.sql(query)
+    parameters = dict.fromkeys(re.findall(r":(\w+)", text), 0)
+    plan = store.engine.read(lambda c: (c.execute("EXPLAIN QUERY PLAN " + text, parameters), c.fetchall())[1])
+    assert not [row[3] for row in plan if row[3].startswith("SCAN deliveries") and "INDEX" not in row[3]]

@@ -555,3 +555,23 @@ def test_keys_are_forgotten_after_a_week_and_not_before(store: SqlStore) -> None
     assert talk.desk.receive(act).replayed
     sweep(store, clock.now + timedelta(days=2))
     assert not talk.desk.receive(act).replayed
+
+
+def test_what_is_given_up_or_held_is_a_gauge(store: SqlStore) -> None:
+    from types import SimpleNamespace
+
+    from helpbot.bootstrap import House
+    from helpbot.desk.delivery import Courier
+    from helpbot.errors import OutsideError
+    from senders.stubs import MemorySender
+
+    talks(store)
+    house: Any = SimpleNamespace(store=store, knowing=SimpleNamespace(broken=""))
+    waiting = House.gauges(house)["deliveries_pending"]
+    assert waiting > 3
+    clock = Clock()
+    sender = MemorySender(fails=lambda parcel: OutsideError("no", permanent=True))
+    Courier(store, [sender], SETTINGS, clock, codec=Codec()).run_once()
+    after = House.gauges(house)
+    assert after["deliveries_dead"] >= 1
+    assert after["deliveries_dead"] + after["deliveries_pending"] + after["deliveries_leased"] == waiting

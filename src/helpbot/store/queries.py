@@ -23,6 +23,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     true,
     update,
 )
@@ -339,9 +340,9 @@ def _head() -> ColumnElement[bool]:
 def _free() -> ColumnElement[bool]:
     """Waiting, or held by a worker whose lease is over."""
     c = s.deliveries.c
-    return or_(
-        c.state == lit("pending"),
-        and_(c.state == lit("leased"), c.lease_until <= b("now")),
+    return and_(
+        c.state.in_([lit("pending"), lit("leased")]),  # so that the partial indexes apply
+        or_(c.state == lit("pending"), c.lease_until <= b("now")),
     )
 
 
@@ -397,10 +398,13 @@ def release_route(sql: Sql) -> Executable:
     )
 
 
+LEFT = text("deliveries.state <> 'delivered'")  # word for word as its partial index says, or that does not apply
+
+
 def expired(sql: Sql) -> Executable:
     """What waited too long."""
     c = s.deliveries.c
-    found = select(*DELIVERY).where(c.state == lit("pending"), c.expires_at <= b("now"))
+    found = select(*DELIVERY).where(LEFT, c.state == lit("pending"), c.expires_at <= b("now"))
     locked: Executable = _locked(sql, found.order_by(c.position).limit(b("limit")).offset(ZERO), skip=True)
     return locked
 
@@ -412,6 +416,7 @@ def overdue(sql: Sql) -> Executable:
         select(*DELIVERY)
         .where(
             c.kind == b("kind"),
+            LEFT,
             c.state.in_(
                 [
                     lit("pending"),
@@ -476,11 +481,7 @@ def waiting_routes(sql: Sql) -> Executable:
 def backlog(sql: Sql) -> Executable:
     """How much waits, is dead or held on each route, and since when."""
     c = s.deliveries.c
-    return (
-        select(c.route, c.state, func.count(), func.min(c.created_at))
-        .where(c.state != lit("delivered"))
-        .group_by(c.route, c.state)
-    )
+    return select(c.route, c.state, func.count(), func.min(c.created_at)).where(LEFT).group_by(c.route, c.state)
 
 
 def hold_outbox(sql: Sql) -> Executable:

@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 APPLICATION_ID: Final = 0x48_42_4F_54  # "HBOT", in the header of every SQLite file of ours
-REVISIONS: Final = ("0001", "0002")  # oldest first; the last is what this program works with
+REVISIONS: Final = ("0001", "0002", "0003")  # oldest first; the last is what this program works with
 REVISION: Final = REVISIONS[-1]
 
 metadata = MetaData(
@@ -195,6 +195,16 @@ Index(
     sqlite_where=_WAITING,
     postgresql_where=_WAITING,
 )
+# revision 0003: what is looked for every second must not read what arrived long ago
+Index(
+    "ix_deliveries_order",
+    deliveries.c.route,
+    deliveries.c.position,
+    sqlite_where=_WAITING,
+    postgresql_where=_WAITING,
+)
+_LEFT = text("state <> 'delivered'")
+Index("ix_deliveries_left", deliveries.c.state, deliveries.c.route, sqlite_where=_LEFT, postgresql_where=_LEFT)
 Index("ix_deliveries_case_id", deliveries.c.case_id, deliveries.c.route)
 Index("ix_deliveries_conversation", deliveries.c.conversation)
 
