@@ -482,7 +482,7 @@ class House:
         from helpbot.desk.records import DeliveryState
 
         now, waiting = datetime.now(UTC), self.store.waiting_routes()
-        left = {state: 0 for state in DeliveryState if state is not DeliveryState.DELIVERED}
+        left: dict[DeliveryState, int] = {s: 0 for s in DeliveryState if s is not DeliveryState.DELIVERED}
         for _, state, count, _ in self.store.backlog():
             left[state] += count
         return {
