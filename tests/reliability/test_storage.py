@@ -350,7 +350,7 @@ def check_full(lines: list[list[str]], url: str, error: str) -> None:
     assert recovered[2] == "-"
     assert integrity(url) == "ok"
     assert lost(url, acknowledged) == []
-    figure(f"R13: {len(acknowledged)} acknowledged, refused: {refused[0]}, back in {recovered[1]} s")
+    figure(f"R13: {len(acknowledged)} acknowledged, 0 lost, then {refused[0]!r}, back in {recovered[1]} s")
 
 
 def test_r13_a_file_that_may_not_grow(sqlite_url: str) -> None:
