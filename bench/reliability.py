@@ -82,10 +82,14 @@ def table(lines: list[dict[str, object]]) -> str:
         for line in lines
         if "control" not in str(line["test"]) and (line["full"] or (line["row"], function(line)) not in whole)
     ]
-    rows = ["| row | measured | took | day |", "|---|---|---|---|"]
+    told: dict[tuple[str, bool, str], list[dict[str, object]]] = {}
     for line in shown:
-        failed = "" if line["passed"] else "**failed**: "
-        rows.append(f"| {line['row']} | {failed}{line['what']} | {line['seconds']:.0f} s | {line['day']} |")
+        told.setdefault((str(line["row"]), bool(line["passed"]), str(line["day"])), []).append(line)
+    rows = ["| row | measured | took | day |", "|---|---|---|---|"]
+    for (row, passed, day), parts in told.items():
+        what = "; ".join(str(part["what"]) for part in parts)
+        seconds = sum(float(str(part["seconds"])) for part in parts)
+        rows.append(f"| {row} | {'' if passed else '**failed**: '}{what} | {seconds:.0f} s | {day} |")
     return "\n".join(rows) + "\n"
 
 

@@ -184,7 +184,7 @@ def each_call_may_fail(faulty: SqlStore, flow: str, persistent: bool) -> None:
             assert faulty.conversation(talk.conversation) is None
         if untouched:
             how = "from then on" if persistent else "once"
-            figure(f"R3 {flow}, {faulty.engine.name}: each of {nth - 1} calls failed {how}, nothing half done")
+            figure(f"R3 {faulty.engine.name}, {how}: {flow} {nth - 1} calls")
             return
     raise AssertionError("the flow never passed untouched")
 
