@@ -94,3 +94,20 @@ def test_what_is_looked_for_every_second_reads_nothing_that_arrived(store: SqlSt
     parameters = dict.fromkeys(re.findall(r":(\w+)", text), 0)
     plan = store.engine.read(lambda c: (c.execute("EXPLAIN QUERY PLAN " + text, parameters), c.fetchall())[1])
     assert not [row[3] for row in plan if row[3].startswith("SCAN deliveries") and "INDEX" not in row[3]]
+
+
+def test_two_programs_on_one_file_leave_nobody_waiting(sqlite_url: str) -> None:
+    """A batch that has to begin again while the other program writes keeps hold of everyone who came meanwhile."""
+    stores = [SqlStore(sqlite_url, codec=Codec()) for _ in range(2)]
+    desks = [make_desk(store) for store in stores]
+    talks = [Talk(desks[0], Clock()).start() for _ in range(6)]
+
+    def chat(n: int) -> list[str]:
+        talk = Talk(desks[n % 2], Clock())
+        talk.conversation = talks[n % len(talks)].conversation
+        return [said for k in range(15) for said in talk.say(f"message {k}", key=f"{n}-{k}")]
+
+    came = together([lambda n=n: chat(n) for n in range(24)])
+    assert [len(said) for said in came] == [15] * 24
+    for store in stores:
+        store.close()

@@ -311,7 +311,7 @@ class SqliteEngine:
             if job.work is not None and not self._run_one(cursor, job, done):
                 self._redo(done)
                 done = []
-                if not self._begin([]):
+                if not self._begin_again():
                     later = jobs[jobs.index(job) + 1 :]
                     return self._fail([left for left in later if left.work is not None])
                 cursor = self._connection.cursor()
@@ -344,7 +344,7 @@ class SqliteEngine:
             refused = [job for job in waiting if job.turn is not None and job.turn.conversation not in free]
             self._refuse(refused)
             waiting = [job for job in waiting if job not in refused]
-            begun = self._begin([])
+            begun = self._begin_again()
             if not begun or not waiting:
                 break
         if not written:
@@ -421,6 +421,23 @@ class SqliteEngine:
             else:
                 return True
 
+    def _begin_again(self) -> bool:
+        """Open the transaction anew within a batch: nobody new is taken in, for nobody would run their work."""
+        deadline, reopened = time.monotonic() + self._patience, False
+        while True:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                self._broken = _sqlite_fault(error).problem
+                if _is_busy(error) and time.monotonic() < deadline:
+                    continue
+                if _is_busy(error) or reopened:
+                    return False
+                self._reopen()
+                reopened = True
+            else:
+                return True
+
     def _run_one(self, cursor: sqlite3.Cursor, job: _Job[Any], done: list[_Job[Any]]) -> bool:
         """Run one job in its savepoint. False if the database undid the whole transaction with it."""
         connection = self._connection
@@ -470,8 +487,8 @@ class SqliteEngine:
         self._abandon()
         for job in jobs:
             job.value = None
-            if not self._begin(alone := [job]):
-                self._fail(alone)
+            if not self._begin_again():
+                self._fail([job])
                 continue
             done: list[_Job[Any]] = []
             if job.turn is not None:
