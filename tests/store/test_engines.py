@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -34,8 +35,9 @@ def together(acts: list[Any]) -> list[Any]:
     threads = [threading.Thread(target=run, args=(n,), daemon=True) for n in range(len(acts))]
     for thread in threads:
         thread.start()
+    deadline = time.monotonic() + 60
     for thread in threads:
-        thread.join(60)
+        thread.join(max(0.0, deadline - time.monotonic()))
     assert not any(thread.is_alive() for thread in threads), "somebody was never answered"
     return came
 
