@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.support import ARGUMENTS, Page, Talk, host_pages
+from tests.browser.support import ARGUMENTS, Talk, host_pages, leave
 from tests.web.support import Bot, Running
 
 if TYPE_CHECKING:
@@ -68,16 +68,21 @@ def running(tmp_path_factory: pytest.TempPathFactory, hosts: Any) -> Iterator[Ru
     bot.close()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test opened is closed when it ends, also when it fails: no page lives on into the next test."""
+    yield
+    if "browser" in request.fixturenames:
+        running: Browser = request.getfixturevalue("browser")
+        for context in running.contexts:
+            leave(context)
+
+
 @pytest.fixture
-def talk(browser: Browser, running: Running, hosts: Any) -> Iterator[Callable[..., Talk]]:
+def talk(browser: Browser, running: Running, hosts: Any) -> Callable[..., Talk]:
     """Opens a host page with the widget, in a browser profile of its own."""
-    opened: list[Page] = []
 
     def make(context: Any = None, **options: Any) -> Talk:
-        found = Talk.on_host(browser, running, hosts, context=context, **options)
-        opened.append(found.page)
-        return found
+        return Talk.on_host(browser, running, hosts, context=context, **options)
 
-    yield make
-    for page in opened:
-        page.context.close()
+    return make

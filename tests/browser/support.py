@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
+
+import httpx
 
 from helpbot.channels.web.widget import integrity
 
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
     from tests.web.support import Running
 
 from playwright.sync_api import Page, expect
+
+PATIENCE = (
+    30_000  # milliseconds until something that is to be seen is given up: long, for a machine that does much else
+)
+expect.set_options(timeout=PATIENCE)
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--disable-background-networking",
@@ -96,6 +103,25 @@ def host_pages() -> Iterator[Hosts]:
         server.server_close()
 
 
+def answered(route: Any) -> httpx.Response:
+    """The server's own answer to a request that a test changes on its way.
+
+    Asked for without Playwright: `route.fetch` waits for its answer while the test goes on, and where the page closes
+    meanwhile it is the next test that fails.
+    """
+    request = route.request
+    kept = {name: value for name, value in request.headers.items() if name not in {"accept-encoding", "content-length"}}
+    return httpx.request(request.method, request.url, headers=kept, content=request.post_data_buffer, timeout=60)
+
+
+def leave(context: Any) -> None:
+    """Close a browser profile; what a test still does with its requests ends there, without a fault."""
+    for page in context.pages:
+        page.unroute_all(behavior="ignoreErrors")
+    context.unroute_all(behavior="ignoreErrors")
+    context.close()
+
+
 class Talk:
     """The widget on a page."""
 
@@ -132,13 +158,21 @@ class Talk:
         options.setdefault("reduced_motion", "reduce")
         context = context or browser.new_context(**options)
         page = context.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(PATIENCE)
         talk = cls(page, running)
         values = {"bot": running.url, "integrity": integrity(), **(query or {})}
         page.goto(f"{hosts.origin}/?{urlencode(values)}")
         if open:
             talk.open()
         return talk
+
+    def until(self, true: Callable[[], bool]) -> None:
+        """Let the browser go on until something holds that it tells by events."""
+        for _ in range(PATIENCE // 50):
+            if true():
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"it never came to hold; the page's errors: {self.errors}")
 
     @property
     def frame(self) -> FrameLocator:
@@ -175,9 +209,12 @@ class Talk:
 
     def ask(self, text: str) -> Locator:
         """Say something and wait for what the bot says to it."""
-        before = self.frame.locator(".m.bot[data-seq]").count()
+        said = self.frame.locator(".m.user[data-seq]")
+        before = said.count()
         self.say(text)
-        expect(self.frame.locator(".m.bot[data-seq]")).not_to_have_count(before)
+        expect(said).to_have_count(before + 1)
+        # The greeting may come after the first words were typed: only what stands below them is the answer to them.
+        expect(self.frame.locator(".m[data-seq]").last).to_have_class(re.compile(r"\bbot\b"))
         expect(self.frame.locator(".typing")).to_have_count(0)
         return self.frame.locator(".m.bot").last
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.states import STATES
-from tests.browser.support import Talk
+from tests.browser.support import Talk, leave
 from tests.web.support import BILLING, Running
 
 Open = Callable[..., Talk]
@@ -179,4 +179,4 @@ def test_axe_finds_nothing_on_the_help_pages(browser: Any, running: Running, pat
     assert faults(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert problems == []
-    context.close()
+    leave(context)

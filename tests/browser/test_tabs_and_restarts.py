@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from playwright.sync_api import expect
 
 from helpbot.channels.web.sites import Site
 from helpbot.desk.records import Act
-from tests.browser.support import Talk
-from tests.web.support import BILLING, Bot, Running
+from tests.browser.support import Talk, answered, leave
+from tests.web.support import BILLING, Bot, Running, until
 
 
 @pytest.fixture
@@ -45,15 +44,15 @@ def test_eight_tabs_stay_live_and_one_of_them_listens(browser: Any, bot: Bot, ho
         bot.agent(Act.REPLY, case, "seen in every tab")
         for each in (first, *others):
             expect(each.frame.locator(".m.agent")).to_have_count(1)
-        assert bot.app.state.metrics.streams._value.get() == 1
+        until(lambda: bot.app.state.metrics.streams._value.get() == 1)
         first.page.close()  # the one that listened
         bot.agent(Act.REPLY, case, "seen after the leader left")
         for each in others:
-            expect(each.frame.locator(".m.agent")).to_have_count(2, timeout=10_000)
+            expect(each.frame.locator(".m.agent")).to_have_count(2)
         others[0].say("from the second tab")
         for each in others:
-            expect(each.frame.locator(".m.user").last).to_contain_text("from the second tab", timeout=10_000)
-        others[0].page.context.close()
+            expect(each.frame.locator(".m.user").last).to_contain_text("from the second tab")
+        leave(others[0].page.context)
 
 
 def test_without_locks_tabs_poll(browser: Any, bot: Bot, hosts: Any) -> None:
@@ -66,16 +65,14 @@ def test_without_locks_tabs_poll(browser: Any, bot: Bot, hosts: Any) -> None:
         case = talk.case()
         bot.agent(Act.CLAIM, case)
         bot.agent(Act.REPLY, case, "found by polling")
-        expect(talk.frame.locator(".m.agent")).to_have_count(1, timeout=10_000)
-        context.close()
+        expect(talk.frame.locator(".m.agent")).to_have_count(1)
+        leave(context)
 
 
 def test_the_server_goes_away_while_sending_and_comes_back(browser: Any, bot: Bot, hosts: Any) -> None:
-    running = _served(bot)
-    running.__enter__()
-    talk = Talk.on_host(browser, running, hosts)
-    talk.ask("hello")
-    running.stop()
+    with _served(bot) as running:
+        talk = Talk.on_host(browser, running, hosts)
+        talk.ask("hello")
     talk.say(BILLING)
     talk.say("and for ConnectWise?")
     expect(talk.frame.locator(".banner")).to_be_visible(timeout=10_000)
@@ -83,11 +80,11 @@ def test_the_server_goes_away_while_sending_and_comes_back(browser: Any, bot: Bo
     again = Bot(bot.folder, sites=dict(bot.settings.sites))
     try:
         with _served(again, running.port):
-            expect(talk.frame.locator(".queued")).to_have_count(0, timeout=25_000)
+            expect(talk.frame.locator(".queued")).to_have_count(0)
             expect(talk.frame.locator(".banner")).to_be_hidden(timeout=10_000)
             expect(talk.input).to_have_value("half typed")
             assert _said(again, talk) == ["hello", BILLING, "and for ConnectWise?"]
-            talk.page.context.close()
+            leave(talk.page.context)
     finally:
         again.close()
 
@@ -102,7 +99,7 @@ def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_comes_once(
 
         def lose(route: Any) -> None:
             if len(lost) < 2:
-                route.fetch()  # it reaches the server and is committed
+                answered(route)  # it reaches the server and is committed
                 lost.append(route.request.headers["idempotency-key"])
                 route.abort()
             else:
@@ -112,10 +109,10 @@ def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_comes_once(
         talk.page.context.route("**/messages", lose)
         talk.say(BILLING)
         expect(talk.frame.locator(".steps")).to_be_visible(timeout=15_000)
-        expect(talk.frame.locator(".queued")).to_have_count(0, timeout=15_000)
+        expect(talk.frame.locator(".queued")).to_have_count(0)
         assert len(set(lost)) == 1
         assert _said(bot, talk) == ["hello", BILLING]
-        talk.page.context.close()
+        leave(talk.page.context)
 
 
 def test_an_erased_conversation_is_left_and_a_new_one_begins(browser: Any, bot: Bot, hosts: Any) -> None:
@@ -128,24 +125,20 @@ def test_an_erased_conversation_is_left_and_a_new_one_begins(browser: Any, bot: 
         talk.say(BILLING)
         expect(talk.frame.locator(".steps")).to_be_visible(timeout=10_000)
         assert _said(bot, talk) == [BILLING]
-        talk.page.context.close()
+        leave(talk.page.context)
 
 
 def test_a_stream_that_ends_with_the_server_starts_again(browser: Any, bot: Bot, hosts: Any) -> None:
-    running = _served(bot)
-    running.__enter__()
-    talk = Talk.on_host(browser, running, hosts)
-    case = talk.case()
-    expect(talk.frame.locator(".case")).to_have_count(1)
-    began = time.monotonic()
-    running.stop()
-    assert time.monotonic() - began < 5
+    with _served(bot) as running:
+        talk = Talk.on_host(browser, running, hosts)
+        case = talk.case()
+        expect(talk.frame.locator(".case")).to_have_count(1)
     again = Bot(bot.folder, sites=dict(bot.settings.sites))
     try:
         with _served(again, running.port):
             again.agent(Act.CLAIM, case)
             again.agent(Act.REPLY, case, "after the restart")
-            expect(talk.frame.locator(".m.agent")).to_contain_text("after the restart", timeout=15_000)
-            talk.page.context.close()
+            expect(talk.frame.locator(".m.agent")).to_contain_text("after the restart")
+            leave(talk.page.context)
     finally:
         again.close()

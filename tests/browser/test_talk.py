@@ -148,7 +148,7 @@ def test_offline_messages_queue_say_so_and_go_out_once(talk: Open, running: Runn
     expect(page.frame.locator(".banner")).to_contain_text("You are offline. Kept to be sent when you are back: 2")
     expect(page.frame.locator(".queued")).to_have_count(2)
     page.page.context.set_offline(False)
-    expect(page.frame.locator(".queued")).to_have_count(0, timeout=10_000)
+    expect(page.frame.locator(".queued")).to_have_count(0)
     expect(page.frame.locator(".banner")).to_be_hidden()
     saved = page.inside.evaluate("JSON.parse(localStorage.getItem('helpbot:default')).id")
     texts = [message.text for message in running.bot.desk.messages(saved) if message.author == "user"]

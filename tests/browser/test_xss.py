@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from helpbot.desk.records import Act
-from tests.browser.support import Talk
+from tests.browser.support import Talk, answered
 from tests.web.support import Running
 
 Open = Callable[..., Talk]
@@ -49,7 +49,7 @@ def test_none_of_them_runs_as_a_message(talk: Open, running: Running) -> None:
     page.open()
     for number, payload in enumerate(PAYLOADS):
         page.say(payload)
-        expect(page.frame.locator(".m.user[data-seq]")).to_have_count(number + 1, timeout=10_000)
+        expect(page.frame.locator(".m.user[data-seq]")).to_have_count(number + 1)
     texts = page.frame.locator(".m.user .text").all_inner_texts()
     assert any("<script>boom()</script>" in text for text in texts)
     assert (
@@ -75,7 +75,7 @@ def test_none_of_them_runs_as_product_error_agents_words_or_name(talk: Open, run
     expect(page.frame.locator(".top")).to_contain_text("<img src=x onerror=boom()>")
     for payload in PAYLOADS:
         running.bot.agent(Act.REPLY, number, payload, name="<img src=x onerror=boom()>")
-    expect(page.frame.locator(".m.agent")).to_have_count(len(PAYLOADS), timeout=15_000)
+    expect(page.frame.locator(".m.agent")).to_have_count(len(PAYLOADS))
     page.frame.get_by_role("button", name="Close chat").click()
     running.bot.agent(Act.REPLY, number, PAYLOADS[3], name="<img src=x onerror=boom()>")
     expect(page.page.locator("helpbot-widget .preview")).to_have_text(PAYLOADS[3])
@@ -87,7 +87,7 @@ def test_none_of_them_runs_as_what_the_bot_says_or_a_source(talk: Open) -> None:
     found = watched(page)
 
     def poison(route: Any) -> None:
-        answer = route.fetch()
+        answer = answered(route)
         data = answer.json()
         for message in data["messages"]:
             if not message["reply"]:
@@ -104,15 +104,13 @@ def test_none_of_them_runs_as_what_the_bot_says_or_a_source(talk: Open) -> None:
                 {"article": p, "title": p, "section": p, "anchor": p, "url": "/articles/x"} for p in PAYLOADS
             ]
             reply["choices"] = [{"id": p, "label": p} for p in PAYLOADS]
-        route.fulfill(response=answer, json=data)
+        route.fulfill(status=answer.status_code, json=data)
 
     page.page.context.route("**/messages*", poison)
     page.page.context.route("**/stream", lambda route: route.abort())  # else it would bring the true words first
     page.open()
     page.say("hello")
-    expect(page.frame.locator(".m.bot[data-seq]").last.locator(".choices button")).to_have_count(
-        len(PAYLOADS), timeout=15_000
-    )
+    expect(page.frame.locator(".m.bot[data-seq]").last.locator(".choices button")).to_have_count(len(PAYLOADS))
     assert page.frame.locator(".log [onerror], .log script, .log a[href^=javascript]").count() == 0
     page.frame.locator(".m.bot").last.locator(".choices button").nth(3).click()
     assert found == []
@@ -126,7 +124,7 @@ def test_none_of_them_runs_as_a_files_name(talk: Open, tmp_path: Path) -> None:
         page.frame.locator("input[type=file]").set_input_files(
             {"name": name, "mimeType": "image/png", "buffer": _png()}
         )
-        expect(page.frame.locator(".chosen figcaption")).to_have_count(number, timeout=15_000)
+        expect(page.frame.locator(".chosen figcaption")).to_have_count(number)
     page.say("see these")
     expect(page.frame.locator(".m.user figcaption")).to_have_count(2)
     assert found == []

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.web.support import Bot, Running
+from tests.web.support import PATIENCE, Bot, Running
 
 
 @pytest.fixture(scope="module")
@@ -19,5 +19,5 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def web(running: Running) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=running.url, timeout=20) as client:
+    with httpx.Client(base_url=running.url, timeout=PATIENCE) as client:
         yield client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -42,6 +43,17 @@ FREQUENT = (
     "order-stuck-processing",
 )
 BILLING = "BillingCode does not exist or is invalid"
+
+
+PATIENCE = 60  # seconds until something is given up: long, for a machine that does much else
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, "it never came to hold"
+        time.sleep(0.02)
 
 
 @lru_cache(maxsize=1)
@@ -96,22 +108,28 @@ class Running:
 
     def __init__(self, bot: Bot, port: int = 0) -> None:
         self.bot = bot
-        import socket
-
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", port))
+        self._bind(port)
         self.port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.server: Server = make_server(bot.app, "127.0.0.1", self.port)
         self._thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 
+    def _bind(self, port: int) -> None:
+        """Take the port: the one of a server that is gone may be on loan to somebody's outgoing call for a moment."""
+        for tries in range(PATIENCE * 10):
+            try:
+                self._socket.bind(("127.0.0.1", port))
+                return
+            except OSError:
+                if not port or tries + 1 == PATIENCE * 10:
+                    raise
+                time.sleep(0.1)
+
     def __enter__(self) -> Running:
         self._thread.start()
-        end = time.monotonic() + 20
-        while not self.server.started:
-            assert time.monotonic() < end, "the server did not start"
-            time.sleep(0.01)
+        until(lambda: self.server.started)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -119,7 +137,7 @@ class Running:
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "the server did not stop"
         self._socket.close()
 
@@ -127,7 +145,7 @@ class Running:
 @contextmanager
 def client(bot: Bot) -> Iterator[httpx.Client]:
     """A client of a bot that is served for as long."""
-    with Running(bot) as running, httpx.Client(base_url=running.url, timeout=20) as web:
+    with Running(bot) as running, httpx.Client(base_url=running.url, timeout=PATIENCE) as web:
         yield web
 
 
@@ -191,6 +209,13 @@ def serve_forever(folder: str, port: int) -> None:
     running.server.run(sockets=[running._socket])
 
 
+def _lives(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 @contextmanager
 def process(folder: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A bot in a process of its own, and its address."""
@@ -199,26 +224,20 @@ def process(folder: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str]
     assert child.stdout is not None
     url = child.stdout.readline().strip()
     assert url, "the server did not start"
-    end = time.monotonic() + 20
-    while True:
-        try:
-            httpx.get(f"{url}/healthz", timeout=1)
-            break
-        except httpx.TransportError:
-            assert time.monotonic() < end
-            time.sleep(0.02)
     try:
+        until(lambda: _lives(url))
         yield child, url
     finally:
         if child.poll() is None:
             child.kill()
-        child.wait(10)
+        child.wait(PATIENCE)
         child.stdout.close()
 
 
 __all__ = [
     "BILLING",
     "OPEN",
+    "PATIENCE",
     "ROOT",
     "SECRET",
     "Bot",
@@ -229,5 +248,6 @@ __all__ = [
     "load_knowledge",
     "process",
     "settings",
+    "until",
     "world",
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.support import Bot, Visitor, client
+from tests.web.support import PATIENCE, Bot, Visitor, client
 
 
 @pytest.mark.parametrize("runs", [12, pytest.param(400, marks=pytest.mark.full)])
@@ -35,7 +35,7 @@ def test_no_call_provokes_a_fault_of_ours(tmp_path: Path, runs: int) -> None:
                 if "conversation_id" in case.path_parameters:
                     case.path_parameters["conversation_id"] = visitor.id
                 headers = {"Authorization": f"Bearer {visitor.token}"}
-                response = case.call(base_url=str(web.base_url), headers=headers)
+                response = case.call(base_url=str(web.base_url), headers=headers, timeout=PATIENCE)
                 case.validate_response(
                     response,
                     checks=[

