@@ -195,7 +195,8 @@ class Desk:
                 messages=self._replay(replayed, internal=False),
                 replayed=True,
             )
-        return Receipt(conversation_id=turn.record.id, messages=turn.public())
+        view = _view(turn.record, turn.now)
+        return Receipt(conversation_id=turn.record.id, messages=turn.public(), conversation=view)
 
     def rate(
         self,
@@ -562,7 +563,7 @@ class Desk:
 
     def _decode(self, record: ConversationRecord) -> Conversation:
         known = self._recent.get(record.id)
-        if known is not None and known[0] is record:
+        if known is not None and known[0].version == record.version:  # each write has a version of its own
             return known[1]
         return self._codec.conversation_from_json(json.loads(record.state))
 

@@ -237,6 +237,7 @@ class Receipt:
 
     conversation_id: str
     messages: tuple[Message, ...]
+    conversation: ConversationView | None = None  # how it stood after this turn; None for one from the record
     replayed: bool = False
 
 

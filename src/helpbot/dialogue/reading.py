@@ -41,6 +41,7 @@ from helpbot.dialogue.policy import Answer, decide
 from helpbot.dialogue.values import error_of, is_keyboard_noise, product_of
 from helpbot.dialogue.world import World
 from helpbot.knowledge.base import KnowledgeBase
+from helpbot.knowledge.vocabulary import Vocabulary
 from helpbot.messages import Field
 from helpbot.understanding.diagnosis import Diagnosis, InputKind
 
@@ -821,22 +822,36 @@ def _psas_in(folded: str, text: str, knowledge: KnowledgeBase) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=8)
-def _common(version: str, listed: tuple[str, ...]) -> frozenset[str]:
-    del version  # part of the key: other knowledge, other words
-    return frozenset(listed)
+class _Of:
+    """A vocabulary as a key: the very same one, as comparing two costs as much as reading them."""
+
+    __slots__ = ("vocabulary",)
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+
+    def __hash__(self) -> int:
+        return id(self.vocabulary)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Of) and other.vocabulary is self.vocabulary
 
 
 def common_words(knowledge: KnowledgeBase) -> frozenset[str]:
     """What is no product of the user's own: PSAs, distributors, the company's product and what the knowledge is about."""
-    vocabulary = knowledge.vocabulary
+    return _common(_Of(knowledge.vocabulary))
+
+
+@lru_cache(maxsize=8)  # every turn asks; folding hundreds of names each time took longer than the answer
+def _common(of: _Of) -> frozenset[str]:
+    vocabulary = of.vocabulary
     listed = [*vocabulary.products]
     for ways in (
         *vocabulary.entities.values(),
         *(w for facet in vocabulary.facets.values() for w in facet.values()),
     ):
         listed += ways
-    return _common(knowledge.version, tuple(sorted({phrases.fold(word) for word in listed})))
+    return frozenset(phrases.fold(word) for word in listed)
 
 
 def is_different(text: str) -> bool:

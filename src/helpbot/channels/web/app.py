@@ -27,6 +27,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
@@ -183,8 +184,11 @@ class Web:
         """The conversation that this request's token opens; the same refusal for all that it does not open."""
         return await self.pool.run(self.desk.authorise, *self._claimed(request))
 
-    def take(self, request: Request, key: str, body: MessageIn) -> dict[str, Any]:
-        """One message, from its token to its answer: the whole of a turn on one thread, as each change costs time."""
+    def take(self, request: Request, key: str, body: MessageIn) -> bytes:
+        """One message, from its token to its answer as JSON: the whole of a turn on one thread.
+
+        Each change of threads costs time, and what the loop's own thread works out all connections wait for.
+        """
         view = self.desk.authorise(*self._claimed(request))
         wait = self.turns.take(view.id)
         if wait:
@@ -209,11 +213,13 @@ class Web:
         if not receipt.replayed:
             self.metrics.turns.observe(time.perf_counter() - began)
             _count(self.metrics, receipt.messages)
-        return {
-            "conversation": conversation_out(self.desk.conversation(view.id)),
-            "messages": [message_out(each) for each in receipt.messages],
-            "replayed": receipt.replayed,
-        }
+        return to_json(
+            {
+                "conversation": conversation_out(receipt.conversation or self.desk.conversation(view.id)),
+                "messages": [message_out(each) for each in receipt.messages],
+                "replayed": receipt.replayed,
+            }
+        )
 
     def person(self, request: Request, site: str, otherwise: Person) -> Person:
         """Who is talking: whom a valid identity token names, else `otherwise`."""
@@ -556,7 +562,7 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
         request: Request, conversation_id: str, key: Key, body: MessageIn, identity: Token = None
     ) -> Response:
         """Say something, press a choice or send the form, and get the replies once they are stored."""
-        return JSONResponse(await web.writers.run(web.take, request, key, body))
+        return Response(await web.writers.run(web.take, request, key, body), media_type="application/json")
 
     @app.get(
         base + "/{conversation_id}/messages",
