@@ -161,7 +161,15 @@ def test_motion_is_reduced_where_it_is_asked_for(talk: Open) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/articles", "/articles?q=billing", "/articles?q=zzzqqq", "/articles/troubleshooting", "/articles/missing"],
+    [
+        "/",
+        "/articles",
+        "/articles?q=billing",
+        "/articles?q=zzzqqq",
+        "/articles/troubleshooting",
+        "/articles/psa-sync-issues",
+        "/articles/missing",
+    ],
 )
 def test_axe_finds_nothing_on_the_help_pages(browser: Any, running: Running, path: str) -> None:
     context = browser.new_context(color_scheme="light", reduced_motion="reduce")
@@ -177,6 +185,8 @@ def test_axe_finds_nothing_on_the_help_pages(browser: Any, running: Running, pat
     assert faults(page) == []
     page.emulate_media(color_scheme="dark")
     assert faults(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for width in (1280, 390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
     assert problems == []
     leave(context)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -84,38 +87,63 @@ def test_an_agents_words_come_by_notice_before_anybody_looks(tmp_path: Path) -> 
     bot.close()
 
 
-def test_cut_at_random_bytes_with_restarts_everything_arrives_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("turns", "cuts", "restarts"), [(20, 30, 1), pytest.param(1000, 300, 5, marks=pytest.mark.full, id="r19")]
+)
+def test_cut_at_random_bytes_with_restarts_everything_arrives_once(
+    tmp_path: Path, turns: int, cuts: int, restarts: int
+) -> None:
+    """R19: one goes on talking while the stream is cut and the server is killed, again and again."""
     dice = random.Random(7)
     held: dict[int, dict] = {}
-    with process(tmp_path) as (child, url):
-        port = int(url.rsplit(":", 1)[1])
-        with httpx.Client(base_url=url, timeout=PATIENCE) as web:
-            visitor = Visitor(web)
-            for _ in range(20):
-                visitor.say(BILLING if dice.random() < 0.3 else "hello")
-            stored = {message["seq"]: message for message in visitor.messages()}
-        for cut in range(60):
-            if cut == 30:
-                child.kill()
-                child.wait()
-                break
-            _take(url, visitor, held, dice)
-    with process(tmp_path, port) as (_, url):
-        for _ in range(200):
-            if len(held) == len(stored):
-                break
-            _take(url, visitor, held, dice)
+    said = [f"{BILLING} {n}" if dice.random() < 0.3 else f"hello {n}" for n in range(turns)]
+    largest = 9000 if turns < 100 else 40_000  # of what is read before a cut
+    stored: dict[int, dict] = {}
+    port = 0
+    with ThreadPoolExecutor(1) as speaker:
+        for life in range(restarts + 1):
+            with process(tmp_path, port) as (child, url):
+                if not life:
+                    port = int(url.rsplit(":", 1)[1])
+                    visitor = Visitor(httpx.Client(base_url=url, timeout=PATIENCE))
+                    talking = speaker.submit(_insist, visitor, said)
+                for _ in range(cuts // (restarts + 1)):
+                    _take(url, visitor, held, dice.randrange(200, largest))
+                if life < restarts:
+                    child.kill()
+                    continue
+                talking.result(PATIENCE * 10)
+                while found := visitor.messages(after=max(stored, default=0)):
+                    stored |= {message["seq"]: message for message in found}
+                while len(held) < len(stored):
+                    before = len(held)
+                    _take(url, visitor, held, 1_000_000)
+                    assert len(held) > before, "a number that was passed over never comes"
+    visitor.web.close()
     assert held == stored
+    assert [message["text"] for message in stored.values() if message["author"] == "user"] == said
 
 
-def _take(url: str, visitor: Visitor, held: dict[int, dict], dice: random.Random) -> None:
-    wanted = dice.randrange(200, 9000)
+def _insist(visitor: Visitor, said: list[str]) -> None:
+    """Say all this, each until it is answered and under one key: the server may be away for a while."""
+    for text in said:
+        idem, status = key(), 0
+        while status != 200:
+            with contextlib.suppress(httpx.TransportError):
+                status = visitor.post({"text": text}, idem).status_code
+                assert status in {200, 409, 503}
+                continue
+            time.sleep(0.05)
+
+
+def _take(url: str, visitor: Visitor, held: dict[int, dict], wanted: int) -> None:
+    """Read so many bytes of the stream, or all there are, and cut it; what came whole is held."""
     with wire(url, visitor, max(held, default=0)) as connection:
         got = b""
         connection.settimeout(0.4)
         while len(got) < wanted:
             try:
-                piece = connection.recv(min(1024, wanted - len(got)))
+                piece = connection.recv(min(4096, wanted - len(got)))
             except TimeoutError:
                 break
             if not piece:

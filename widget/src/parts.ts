@@ -62,8 +62,8 @@ function form(part: Part & { type: "form" }, seq: number): HTMLElement {
     const fault = h("p", { class: "fault", id: `${id}-e`, role: "alert" });
     return { field, input, none, fault, row: h("div", { class: "field" },
       h("label", { for: id }, label(field)),
-      h("p", { class: "help", id: `${id}-h` }, config.lang === "en" && field.help), input,
-      h("label", { class: "none" }, none, t(`none_${field.name}`)), fault) };
+      h("p", { class: "help", id: `${id}-h` }, config.lang === "en" && field.help), input, fault,
+      h("label", { class: "none" }, none, t(`none_${field.name}`))) };
   });
   const mail = h("input", { id: `f${seq}-email`, name: "email", type: "email", autocomplete: "email", maxlength: 254, value: known["email"] ?? "", input: () => update((now) => (now.form["email"] = mail.value)) });
   return h("form", { class: "case-form", novalidate: true, "aria-label": t("formTitle"), submit: (event: Event) => {
@@ -109,10 +109,10 @@ function sources(citations: Citation[]): Kid {
       h("b", { "aria-hidden": "true" }, String(n + 1)), h("span", {}, cited.section === cited.title ? cited.title : `${cited.title} › ${cited.section}`))))));
 }
 
-function choices(reply: Reply): Kid {
+function choices(reply: Reply, greeting: boolean): Kid {
   // The form has a button of its own to leave it.
   const offered = reply.choices.filter(({ id }) => id !== "cancel" || !reply.parts.some((part) => part.type === "form"));
-  return offered.length > 0 && h("div", { class: "choices", role: "group", "aria-label": t("choices") },
+  return offered.length > 0 && h("div", { class: "choices", role: "group", "aria-label": t(greeting ? "frequent" : "choices") },
     ...offered.map(({ id, label }) => h("button", { type: "button", "data-choice": id, click: () => send({ choice: id }, label) }, label)));
 }
 
@@ -127,7 +127,7 @@ export function reply(seq: number, answer: Reply): Kid[] {
   return [
     title && h("h2", { class: "understood" }, ...rich(title)),
     ...parts.slice(title ? 1 : 0, asked ? -1 : undefined).map((part) => draw(part, seq, answer.citations)),
-    sources(answer.citations), asked && draw(asked, seq, []), choices(answer),
+    sources(answer.citations), asked && draw(asked, seq, []), choices(answer, seq < 2),
   ];
 }
 
@@ -170,7 +170,7 @@ export function bubble(message: Message): HTMLElement {
   const { author, seq, name } = message;
   const text = shown(message);
   const who = author === "user" ? t("you") : author === "agent" ? name : author === "bot" ? config.name : "";
-  return h("article", { class: `m ${author}`, "data-seq": seq },
+  return h("article", { class: `m ${author}${seq < 2 ? " first" : ""}`, "data-seq": seq },
     author === "agent" && h("span", { class: "face", "aria-hidden": "true" }, (name || "?").trim().slice(0, 1).toUpperCase()),
     h("div", { class: "b" },
       h("span", { class: author === "agent" ? "name" : "sr" }, who && (author === "agent" ? who : `${who}: `)),
