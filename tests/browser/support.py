@@ -125,7 +125,7 @@ def leave(context: Any) -> None:
 class Talk:
     """The widget on a page."""
 
-    def __init__(self, page: Page, running: Running) -> None:
+    def __init__(self, page: Page, running: Running | None) -> None:
         self.page, self.running = page, running
         self.errors: list[str] = []
         self.requests: list[str] = []

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
 from helpbot.channels.web.sites import Site
 from helpbot.desk.records import Act
-from tests.browser.support import Talk, answered, leave
-from tests.web.support import BILLING, Bot, Running, until
+from tests.browser.support import PATIENCE, Talk, answered, leave
+from tests.web.support import BILLING, Bot, Running, key, process, until
 
 
 @pytest.fixture
@@ -115,6 +116,27 @@ def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_comes_once(
         leave(talk.page.context)
 
 
+def test_what_another_browser_said_meanwhile_is_not_passed_over(browser: Any, bot: Bot, hosts: Any) -> None:
+    with _served(bot) as running:
+        talk = Talk.on_host(browser, running, hosts)
+        deaf = [True]
+        for way in ("**/stream", "**/messages?*"):  # the answer to one's own words is all that comes
+            talk.page.context.route(way, lambda route: route.abort() if deaf else route.continue_())
+        talk.ask("hello")
+        mine = talk.inside.evaluate("JSON.parse(localStorage.getItem('helpbot:default'))")
+        elsewhere = httpx.post(
+            f"{running.url}/api/v1/conversations/{mine['id']}/messages",
+            json={"text": "from elsewhere"},
+            headers={"Authorization": f"Bearer {mine['token']}", "Idempotency-Key": key()},
+        )
+        assert elsewhere.status_code == 200
+        talk.ask("from here")
+        expect(talk.frame.locator(".m.user .text")).to_have_text(["hello", "from here"])
+        deaf.clear()
+        expect(talk.frame.locator(".m.user .text")).to_have_text(["hello", "from elsewhere", "from here"])
+        leave(talk.page.context)
+
+
 def test_an_erased_conversation_is_left_and_a_new_one_begins(browser: Any, bot: Bot, hosts: Any) -> None:
     with _served(bot) as running:
         talk = Talk.on_host(browser, running, hosts)
@@ -142,3 +164,38 @@ def test_a_stream_that_ends_with_the_server_starts_again(browser: Any, bot: Bot,
             leave(talk.page.context)
     finally:
         again.close()
+
+
+def test_one_user_in_two_browsers_and_a_server_that_is_killed_lose_and_double_nothing(
+    browser: Any, tmp_path: Path
+) -> None:
+    def at_home(url: str, **options: Any) -> Talk:
+        page = browser.new_context(reduced_motion="reduce", **options).new_page()
+        page.set_default_timeout(PATIENCE)
+        talk = Talk(page, None)
+        page.goto(url)
+        talk.open()
+        return talk
+
+    with process(tmp_path) as (child, url):
+        one = at_home(url)
+        one.ask("hello")
+        two = at_home(url, storage_state=one.page.context.storage_state())
+        expect(two.frame.locator(".m.user")).to_have_count(1)
+        one.say("from the first")
+        two.say("from the second")
+        child.kill()  # while both are on their way, or written and not yet answered
+        child.wait()
+        one.say("into the dark")
+        two.input.fill("half typed")
+        expect(one.frame.locator(".banner")).to_be_visible()
+    said = ["hello", "from the first", "from the second", "into the dark"]
+    with process(tmp_path, int(url.rsplit(":", 1)[1])):
+        for each in (one, two):
+            expect(each.frame.locator(".m.user[data-seq]")).to_have_count(4, timeout=90_000)
+            expect(each.frame.locator(".queued")).to_have_count(0)
+            assert sorted(each.frame.locator(".m.user .text").all_inner_texts()) == sorted(said)
+        expect(two.input).to_have_value("half typed")
+        assert one.log.inner_text().count("from the") == two.log.inner_text().count("from the")
+        leave(one.page.context)
+        leave(two.page.context)

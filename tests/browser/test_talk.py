@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from PIL import Image
+import pytest
 from playwright.sync_api import expect
 
-from helpbot.channels.web.images import Shelf
-from helpbot.desk.records import Act
-from tests.browser.support import Talk
-from tests.web.support import BILLING, Running
+from helpbot.channels.web.sites import Site
+from helpbot.desk.records import Act, DeskSettings
+from helpbot.escalation.routing import Route, Routing
+from tests.browser.states import STATES
+from tests.browser.support import Talk, leave
+from tests.web.support import BILLING, Bot, Running
+from tests.web.test_threats import token, wrong_ones
 
 Open = Callable[..., Talk]
 
@@ -246,7 +251,78 @@ def test_a_long_answer_is_shown_from_its_beginning(talk: Open) -> None:
     expect(answer.locator("h2")).to_be_in_viewport()
 
 
-def test_two_browsers_and_one_user_do_not_see_each_other(talk: Open) -> None:
+def test_a_signed_in_user_is_known_and_has_a_talk_of_their_own(talk: Open, running: Running) -> None:
+    page = talk()
+    page.ask("hello")
+    page.page.evaluate("(jwt) => helpbot.identify(jwt)", token())
+    expect(page.frame.locator(".m.user")).to_have_count(0)  # what was said before was said by somebody
+    page.ask(BILLING)
+    id_ = page.inside.evaluate("JSON.parse(localStorage.getItem('helpbot:default:u-1')).id")
+    person = running.bot.desk.conversation(id_).person
+    assert (person.id, person.email, person.verified) == ("main:u-1", "kim@example.com", True)
+    page.page.evaluate("helpbot.identify(null)")
+    expect(page.frame.locator(".m.user .text")).to_have_text("hello")
+    page.page.evaluate("(jwt) => helpbot.identify(jwt)", token())
+    expect(page.frame.locator(".m.user .text")).to_have_text(BILLING)
+    page.calm()
+
+
+def test_a_wrong_identity_is_refused_with_the_reason_and_a_right_one_goes_on(talk: Open) -> None:
+    page = talk()
+    page.page.evaluate("(jwt) => helpbot.identify(jwt)", wrong_ones()["expired"][0])
+    page.say(BILLING)
+    expect(page.frame.locator(".queued .fault")).to_contain_text("expired")
+    page.page.evaluate("(jwt) => helpbot.identify(jwt)", token())
+    page.frame.locator(".queued").get_by_role("button", name="Try again").click()
+    expect(page.frame.locator(".steps")).to_be_visible()
+    expect(page.frame.locator(".queued")).to_have_count(0)
+
+
+def test_the_conversation_is_mailed_to_who_is_signed_in_and_offered_to_nobody_else(
+    talk: Open, running: Running
+) -> None:
+    desk = running.bot.desk
+    before = desk._settings
+    route = Route(name="mail", sender="mail", target="team@example.com")
+    desk._settings = DeskSettings(routing=Routing(routes={"mail": route}), user_mail_route="mail")
+    try:
+        page = talk()
+        page.ask(BILLING)
+        page.frame.get_by_role("button", name="Menu").click()
+        expect(page.frame.get_by_role("menuitem", name="Start over")).to_be_visible()
+        expect(page.frame.get_by_role("menuitem", name="Mail me the conversation")).to_have_count(0)
+        page.page.keyboard.press("Escape")
+        page.page.evaluate("(jwt) => helpbot.identify(jwt)", token())
+        page.ask(BILLING)
+        page.menu("Mail me the conversation")
+        expect(page.frame.locator(".status")).to_contain_text("on its way to your address")
+        assert [order.payload["to"] for order in desk.deliveries()] == ["kim@example.com"]
+    finally:
+        desk._settings = before
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="no Tesseract: apt-get install tesseract-ocr")
+def test_text_in_a_screenshot_is_offered_as_the_error_message(browser: Any, hosts: Any, tmp_path: Path) -> None:
+    bot = Bot(tmp_path, ocr=True, sites={"default": Site(allowed=(hosts.origin,))})
+    with Running(bot) as running:
+        object.__setattr__(bot.settings, "public_url", running.url)
+        page = Talk.on_host(browser, running, hosts)
+        STATES["screenshot"](page)
+        expect(page.frame.locator(".read")).to_contain_text("Company has no external identifier")
+        page.frame.locator(".read").get_by_role("button", name="No", exact=True).click()
+        expect(page.frame.locator(".read")).to_have_count(0)
+        expect(page.input).to_have_value("")  # nothing is taken that was not agreed to
+        page.menu("Talk to a person")
+        STATES["screenshot"](page)
+        page.frame.locator(".read").get_by_role("button", name="Use it").click()
+        error = page.frame.locator(".case-form:visible [name=error_message]")
+        expect(error).to_have_value(re.compile("Company has no external identifier"))
+        expect(error).to_be_focused()
+        leave(page.page.context)
+    bot.close()
+
+
+def test_two_browsers_and_two_users_do_not_see_each_other(talk: Open) -> None:
     one, two = talk(), talk()
     one.ask(BILLING)
     two.ask("order stuck in processing")

@@ -1,6 +1,6 @@
 /** The chat in its frame: draws the log, the composer and the menu, and talks to the loader over one private port. */
 import { h, icon, plain } from "./dom";
-import { begin, call, connect, flush, forget, refresh, Refused, send, wake, watch } from "./net";
+import { begin, call, clear, connect, flush, forget, refresh, Refused, send, wake, watch } from "./net";
 import { bubble, clock, reply, say, setSay, settle } from "./parts";
 import { config, last, saved, state, t, update } from "./state";
 import type { Down, Item, Message, Up } from "./types";
@@ -284,8 +284,7 @@ function identify(jwt: string | null): void {
   state.identity = jwt;
   if (who === state.who) return;
   state.who = who;
-  state.messages.clear();
-  state.conversation = null;
+  clear();
   begun();
 }
 

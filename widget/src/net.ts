@@ -38,42 +38,61 @@ export async function call<T>(method: string, path: string, body?: unknown, head
   throw new Refused(response.status, problem.detail || problem.title || t("failed"), Number(response.headers.get("Retry-After")) || 0);
 }
 
-/** Messages and the conversation's state, from wherever they came; each number counts once. */
-export function take(messages: Message[], conversation?: Conversation | null, tell = true): void {
+/**
+ * Messages and the conversation's state, from wherever they came; each number counts once. `whole`: nothing lies
+ * between them and what was known. The answer to one's own words proves no such thing: another browser of the same
+ * user may have been quicker, and its words come later, or, if one went on from the newest number, never.
+ */
+export function take(messages: Message[], conversation?: Conversation | null, tell = true, whole = false): void {
   if (tell && tabs) tabs.postMessage({ messages, conversation, id: saved().id });
   for (const message of messages) {
     if (state.messages.has(message.seq)) continue;
     state.messages.set(message.seq, message);
     arrived(message);
   }
+  if (whole) state.upto = Math.max(state.upto, ...messages.map(({ seq }) => seq));
+  while (state.messages.has(state.upto + 1)) state.upto++;
   if (conversation && conversation.last_seq >= (state.conversation?.last_seq ?? 0)) state.conversation = conversation;
   changed();
   watch();
+  if (last() > state.upto) void refresh();
 }
+
+let catching = false;
 
 /** Catch up with everything after what is known: by number, never by time. */
 export async function refresh(): Promise<void> {
   const { id } = saved();
-  if (!id) return;
+  if (!id || catching) return;
+  catching = true;
   try {
     for (;;) {
-      const answer = await call<Answer>("GET", `/${id}/messages?after=${last()}`);
-      take(answer.messages, answer.conversation);
+      const answer = await call<Answer>("GET", `/${id}/messages?after=${state.upto}`);
+      if (saved().id !== id) return; // begun anew, or another user's turn, meanwhile
+      take(answer.messages, answer.conversation, true, true);
       online(true);
       if (answer.messages.length < 200) return;
     }
   } catch (error) {
     if (error instanceof Refused && error.status === 404) forget();
     else online(false);
+  } finally {
+    catching = false;
   }
+}
+
+/** Nothing is known of any conversation. */
+export function clear(): void {
+  live?.abort();
+  live = undefined;
+  state.messages.clear();
+  state.upto = 0;
+  state.conversation = null;
 }
 
 /** Leave this conversation; the next message begins a new one. */
 export function forget(): void {
-  live?.abort();
-  live = undefined;
-  state.messages.clear();
-  state.conversation = null;
+  clear();
   update((now) => {
     delete now.id;
     delete now.token;
@@ -208,7 +227,7 @@ async function stream(outer: AbortSignal, heard: () => void): Promise<void> {
   let watchdog = setTimeout(stop, 40_000); // the server says something every 15 s: silence means the line is dead
   try {
     const response = await fetch(`/api/v1/conversations/${id}/stream`, {
-      headers: { Authorization: `Bearer ${token}`, "Last-Event-ID": String(last()), Accept: "text/event-stream" },
+      headers: { Authorization: `Bearer ${token}`, "Last-Event-ID": String(state.upto), Accept: "text/event-stream" },
       credentials: "omit", cache: "no-store", signal: cut.signal,
     });
     if (!response.ok || !response.body) throw new Refused(response.status, "", 0);
@@ -228,7 +247,7 @@ async function stream(outer: AbortSignal, heard: () => void): Promise<void> {
         if (!data) continue;
         const kind = /^event: (\w+)$/m.exec(event)?.[1];
         if (kind === "state") take([], JSON.parse(data));
-        else if (kind === "message") take([JSON.parse(data)]);
+        else if (kind === "message") take([JSON.parse(data)], null, true, true);
       }
     }
   } finally {
@@ -246,10 +265,7 @@ export function connect(onChange: Listener, onMessage: (message: Message) => voi
   if (tabs)
     tabs.onmessage = ({ data }) => {
       if (data === "forget") {
-        live?.abort();
-        live = undefined;
-        state.messages.clear();
-        state.conversation = null;
+        clear();
         changed();
       } else if (data.id === saved().id) take(data.messages, data.conversation, false);
       else void refresh();

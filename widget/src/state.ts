@@ -25,6 +25,7 @@ export const state = {
   identity: null as string | null,
   context: {} as Record<string, string>,
   messages: new Map<number, Message>(),
+  upto: 0, // everything up to this number is here: where to go on from
   conversation: null as Conversation | null,
   open: false,
   offline: false,

@@ -23,6 +23,7 @@ _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False, "linkify": False, "b
 _PATH = re.compile(r"<(strong|code)>([^<]*&gt;[^<]*)</\1>")
 _LINK = re.compile(r'<a href="(https?:[^"]*)"')
 _PAGE_LINK = re.compile(r'<a href="(?:\./)?([\w-]+)\.md(#[\w.:-]+)?"')
+_NO_HEAD = re.compile(r"<thead>\s*<tr>\s*(?:<th></th>\s*)+</tr>\s*</thead>\s*")
 _TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
 
 
@@ -64,6 +65,7 @@ def _html(markdown: str) -> str:
     html = _PATH.sub(_path, html)
     html = _LINK.sub(r'<a rel="noopener noreferrer" href="\1"', html)
     html = _PAGE_LINK.sub(r'<a href="/articles/\1\2"', html)
+    html = _NO_HEAD.sub("", html).replace("<th></th>", "<td></td>")  # a heading that says nothing is read as one
     # A table wider than a telephone scrolls by itself, and by keyboard too.
     return _TABLE.sub(r'<div class="table" tabindex="0" role="region"><table>\1</table></div>', html)
 
