@@ -1,6 +1,6 @@
 """Messages a second end to end over HTTP, beside the bare ceiling in the same run; load at a fixed rate; idle streams.
 
-    python bench/web.py [--seconds 4] [--connections 1 16 64] [--load 10] [--streams 300] [--idle 500] [--json]
+    python bench/web.py [--seconds 4] [--connections 1 16 64] [--load 10] [--streams 300] [--idle 2000] [--json]
 
 The ceiling is the same server answering a constant JSON after one durable insert into a database of its own, by the
 same pool of threads. `--load N` holds 50 messages a second and the streams for N seconds (300 for the whole proof).
@@ -177,11 +177,11 @@ async def load(port: int, seconds: float, streams: int, rate: float = 50) -> dic
 async def idle(port: int, pid: int, count: int) -> dict[str, Any]:
     """Memory of one open, silent stream."""
     wire = await Wire.open(port)
-    talks = [await wire.start() for _ in range(min(count, 100))]
+    talks = [await wire.start() for _ in range(count // 10 + 20)]  # a conversation holds twenty at most
     warm = [await watch(port, *talks[n % len(talks)]) for n in range(20)]
     await asyncio.sleep(0.5)
     before = _rss(pid)
-    held = [await watch(port, *talks[n % len(talks)]) for n in range(min(count, 19 * len(talks)))]
+    held = [await watch(port, *talks[n % len(talks)]) for n in range(count)]
     await asyncio.sleep(1)
     each = (_rss(pid) - before) / len(held)
     for writer in (*warm, *held):
@@ -201,7 +201,7 @@ def main() -> int:
     parser.add_argument("--connections", type=int, nargs="*", default=[1, 16, 64])
     parser.add_argument("--load", type=float, default=10)
     parser.add_argument("--streams", type=int, default=300)
-    parser.add_argument("--idle", type=int, default=500)
+    parser.add_argument("--idle", type=int, default=2000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     os.environ.setdefault("HELPBOT_CACHE", str(ROOT / "var" / "test-cache"))

@@ -18,6 +18,7 @@ import pytest
 
 from helpbot.channels.web import stream as stream_module
 from helpbot.desk.records import Act
+from helpbot.errors import CallError, Code
 from tests.web.support import BILLING, PATIENCE, Bot, Running, Visitor, client, key, process, until
 
 
@@ -187,6 +188,47 @@ def test_a_reader_that_stops_reading_is_cut(
         until(lambda: running.bot.app.state.metrics.stalled._value.get() > before)
     assert running.bot.app.state.metrics.stalled._value.get() == before + 1
     assert web.get("/healthz").status_code == 200
+
+
+def test_a_stream_that_has_begun_outlives_a_time_when_all_workers_are_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(*_: object) -> None:
+        raise CallError(Code.UNAVAILABLE, "all workers are busy", "Try again in a moment", retry_after=1)
+
+    monkeypatch.setattr(stream_module, "BUSY_SECONDS", 0.05)
+    bot = Bot(tmp_path, heartbeat_seconds=0.2)
+    with client(bot) as web:
+        visitor = Visitor(web)
+        with web.stream("GET", visitor.path + "/stream", headers=visitor.auth) as stream:
+            lines = stream.iter_lines()
+            while next(lines) != "event: state":
+                pass
+            with monkeypatch.context() as patch:
+                patch.setattr(bot.app.state.web.pool, "run", busy)
+                visitor.say(BILLING)
+                for _ in range(3):
+                    while next(lines) != ": still here":
+                        pass
+            while next(lines) != "id: 3":
+                pass
+    bot.close()
+
+
+def test_the_stream_of_a_conversation_that_is_erased_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise CallError(Code.NOT_FOUND, "there is no such conversation", "Start a new one")
+
+    bot = Bot(tmp_path, heartbeat_seconds=0.2)
+    with client(bot) as web:
+        visitor = Visitor(web)
+        with web.stream("GET", visitor.path + "/stream", headers=visitor.auth) as stream:
+            lines = stream.iter_lines()
+            while next(lines) != "event: state":
+                pass
+            monkeypatch.setattr(bot.desk, "conversation", gone)
+            assert "id: 2" not in list(lines)  # to its proper end
+    bot.close()
 
 
 def test_a_client_that_goes_is_forgotten(running: Running, web: httpx.Client) -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
+import random
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -26,13 +27,16 @@ if TYPE_CHECKING:
     from helpbot.channels.web.settings import WebSettings
     from helpbot.desk.desk import Desk
     from helpbot.desk.ports import Notices
-    from helpbot.desk.records import ConversationView, Message
+    from helpbot.desk.records import ConversationView
 
 __all__ = ["Live", "Stream", "last_event"]
 
 BATCH: Final = 50  # messages read at once
 STALL_SECONDS: Final = 30.0
 SEND_BUFFER: Final = 64 * 1024  # bytes; Linux doubles it
+BUSY_SECONDS: Final = 1.0  # about how soon a stream looks again that could not
+BYE: Final = b"event: bye\ndata: {}\n\n"
+STILL_HERE: Final = b": still here\n\n"
 RETRY_MS: Final = 1000  # how soon a client is to come back
 _HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -49,10 +53,11 @@ def last_event(text: str) -> int:
 class Watcher:
     """One open stream: which conversation, what it has seen, and the flag that something may be new."""
 
-    __slots__ = ("conversation", "flag", "hot", "seen")
+    __slots__ = ("conversation", "flag", "hot", "seen", "state")
 
     def __init__(self, conversation: str, seen: int) -> None:
         self.conversation, self.seen, self.hot = conversation, seen, True
+        self.state = 0  # of what was told last of how the conversation stands: its hash
         self.flag = asyncio.Event()
 
 
@@ -146,10 +151,7 @@ class Stream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one stream until the client leaves, the server stops or nobody reads."""
-        request = Request(scope)
-        view: ConversationView = await self._authorise(request)
-        after = last_event(request.headers.get("last-event-id") or request.query_params.get("after", ""))
-        watcher = Watcher(view.id, after if after <= view.last_seq else 0)
+        watcher = await self._admit(Request(scope))
         self._live.enter(watcher)
         transport = getattr(getattr(receive, "__self__", None), "transport", None)
         _shrink(transport)
@@ -166,6 +168,11 @@ class Stream:
             self._live.leave(watcher)
             gone.cancel()
 
+    async def _admit(self, request: Request) -> Watcher:
+        view: ConversationView = await self._authorise(request)
+        after = last_event(request.headers.get("last-event-id") or request.query_params.get("after", ""))
+        return Watcher(view.id, after if after <= view.last_seq else 0)
+
     @staticmethod
     async def _gone(receive: Receive, watcher: Watcher) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -173,35 +180,53 @@ class Stream:
         watcher.flag.set()
 
     async def _talk(self, send: Send, watcher: Watcher, gone: asyncio.Task[None]) -> None:
-        pieces = [f"retry: {RETRY_MS}\n\n".encode()]
-        state = b""
+        """Send what is new, again and again. What was sent is not kept: an open stream is mostly an idle one."""
+        begin = [f"retry: {RETRY_MS}\n\n".encode()]
         while not gone.done():
             watcher.flag.clear()
-            view, messages = await self._pool.run(self._look, watcher.conversation, watcher.seen)
-            for message in messages:
-                watcher.seen = message.seq
-                pieces.append(f"id: {message.seq}\nevent: message\ndata: {_line(message_out(message))}\n\n".encode())
-            watcher.hot = view.phase.value in {"waiting", "with_agent"} or view.owner.value == "agent"
-            now = f"event: state\ndata: {_line(conversation_out(view))}\n\n".encode()
-            if now != state:
-                pieces.append(now)
-                state = now
-            if self._live.closing:
-                pieces.append(b"event: bye\ndata: {}\n\n")
+            busy = False
+            try:
+                pieces, more = await self._pool.run(self._news, watcher)
+            except CallError as fault:
+                if fault.code is not Code.UNAVAILABLE:
+                    return  # erased meanwhile: whoever comes back is told so
+                # The store is away, or very many look at once. This stream has begun and stays; it looks again soon.
+                pieces, more, busy = [], False, True
+            closing = self._live.closing
             async with asyncio.timeout(STALL_SECONDS):
-                for piece in pieces or [b": still here\n\n"]:
+                for piece in [*begin, *pieces, *([BYE] if closing else ())] or [STILL_HERE]:
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
-            pieces = []
-            if self._live.closing:
+            if closing:
                 return
-            if len(messages) < BATCH:
+            begin, pieces = [], []
+            if busy:
+                await asyncio.sleep(BUSY_SECONDS * _about())
+            elif not more:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._live.heartbeat):
+                    async with asyncio.timeout(self._live.heartbeat * _about()):
                         await watcher.flag.wait()
 
-    def _look(self, conversation: str, seen: int) -> tuple[ConversationView, Sequence[Message]]:
-        messages = self._desk.messages(conversation, after=seen, limit=BATCH)
-        return self._desk.conversation(conversation), messages
+    def _news(self, watcher: Watcher) -> tuple[list[bytes], bool]:
+        """On a thread of the pool: what is new as events, and whether there is more of it than was read."""
+        messages = self._desk.messages(watcher.conversation, after=watcher.seen, limit=BATCH)
+        view = self._desk.conversation(watcher.conversation)
+        pieces = [
+            b"id: %d\nevent: message\ndata: %b\n\n" % (message.seq, to_json(message_out(message, self._size)))
+            for message in messages
+        ]
+        if messages:
+            watcher.seen = messages[-1].seq
+        watcher.hot = view.phase.value in {"waiting", "with_agent"} or view.owner.value == "agent"
+        state = to_json(conversation_out(view))
+        if hash(state) != watcher.state:
+            watcher.state = hash(state)
+            pieces.append(b"event: state\ndata: %b\n\n" % state)
+        return pieces, len(messages) == BATCH
+
+
+def _about() -> float:
+    """A little less than one: those that were opened together are not to look together for ever."""
+    return 0.7 + 0.3 * random.random()  # noqa: S311 - spreads load, guards nothing
 
 
 def _shrink(transport: Any) -> None:
@@ -210,7 +235,3 @@ def _shrink(transport: Any) -> None:
     if held is not None:
         with contextlib.suppress(OSError):  # a socket of another family keeps its own size
             held.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-
-
-def _line(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
