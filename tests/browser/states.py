@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Callable
 from typing import Final
 
+from PIL import Image, ImageDraw
 from playwright.sync_api import expect
 
+from helpbot.channels.web.images import Shelf
 from helpbot.desk.records import Act
 from tests.browser.support import Talk
 from tests.web.support import BILLING
@@ -85,14 +89,39 @@ def _case(talk: Talk) -> str:
 
 
 def agent(talk: Talk) -> None:
-    """A person has joined and asks something."""
+    """A person has joined, sends a picture and a file, and asks something."""
     number = _case(talk)
     talk.running.bot.agent(Act.CLAIM, number)
-    talk.running.bot.agent(Act.REPLY, number, "Hi, I am looking at it. Has the company been synced to Autotask before?")
-    _seen(talk, ".m.agent")
+    bot = talk.running.bot
+    id_ = bot.desk.case(number).conversation
+    shelf = Shelf(bot.settings.files)
+    files = (
+        ("a" * 26, "where to look.png", _picture()),
+        ("b" * 26, "company sync guide.pdf", b"%PDF-1.7\n" + b"0" * 48_000),
+    )
+    names = tuple(shelf.take(id_, *file) or "" for file in files)
+    bot.agent(
+        Act.REPLY, number, "Hi, I am looking at it. Has the company been synced to Autotask before?", attachments=names
+    )
+    expect(talk.frame.locator(".m.agent figure a")).to_have_attribute("href", re.compile("^blob:"))
+    _seen(talk, ".m.agent .file")
     talk.input.fill("Not yet, we added it this morning.")
     talk.input.press("Enter")
     expect(talk.frame.locator(".m.user").last).to_contain_text("this morning")
+
+
+def _picture() -> bytes:
+    """What an agent might mark in a screenshot of theirs."""
+    picture = Image.new("RGB", (560, 150), "#f4f6fa")
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((0, 0, 560, 32), fill="#2b3550")
+    pen.text((14, 10), "Companies  >  Acme Corp  >  Integrations", fill="white")
+    for n, line in enumerate(("Name: Acme Corp", "Autotask account: not linked", "Last sync: never")):
+        pen.text((18, 48 + 30 * n), line, fill="#1b2238")
+    pen.rectangle((10, 70, 230, 100), outline="#c62828", width=3)
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
 
 
 def rating(talk: Talk) -> None:

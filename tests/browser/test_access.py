@@ -65,6 +65,30 @@ def test_every_language_fits_a_telephone(talk: Open, language: str) -> None:
     assert hidden == 0
 
 
+@pytest.mark.parametrize("state", ["answer", "form", "rating"])
+def test_at_200_percent_everything_can_be_reached(talk: Open, state: str) -> None:
+    page = talk(viewport={"width": 640, "height": 400})  # 1280 by 800, twice as large
+    STATES[state](page)
+    expect(page.input).to_be_in_viewport()
+    expect(page.frame.get_by_role("button", name="Menu")).to_be_in_viewport()
+    assert page.inside.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.log.evaluate("(log) => log.clientHeight") >= 120
+    for each in page.frame.locator(".log button:visible").all():
+        each.scroll_into_view_if_needed()
+        expect(each).to_be_in_viewport()
+    assert faults(page.inside) == []
+
+
+def test_an_article_is_printed_without_what_is_no_article(browser: Any, running: Running) -> None:
+    page = browser.new_page()
+    page.goto(running.url + "/articles/psa-sync-issues")
+    expect(page.locator("helpbot-widget button.go")).to_be_visible()
+    page.emulate_media(media="print")
+    for selector in (".top", ".page aside", ".foot", "helpbot-widget"):
+        expect(page.locator(selector).first).to_be_hidden()
+    expect(page.locator("article h1, .text h1").first).to_be_visible()
+
+
 def test_targets_have_44_pixels(talk: Open) -> None:
     page = talk(viewport={"width": 390, "height": 844})
     STATES["form"](page)

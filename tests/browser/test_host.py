@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from playwright.sync_api import expect
 
 from helpbot.channels.web.widget import integrity
 from tests.browser.support import Talk, host_pages, leave
-from tests.web.support import BILLING, Running
+from tests.web.support import BILLING, ROOT, Running
 
 Open = Callable[..., Talk]
 
@@ -28,6 +29,18 @@ def test_a_page_that_isolates_itself_can_show_it(talk: Open) -> None:
     page = talk(query={"coep": "1"})
     page.ask(BILLING)
     page.calm()
+
+
+def test_an_error_on_the_page_opens_it_with_the_line_of_the_documents(talk: Open) -> None:
+    line = re.findall(
+        r"```js\n(document\.querySelectorAll.*)\n```", (ROOT / "docs" / "embedding.md").read_text("utf-8")
+    )[0]
+    script = f"document.body.insertAdjacentElement('beforeend',Object.assign(document.createElement('p'),{{className:'error',textContent:{BILLING!r}}}));{line}"
+    page = talk(open=False, query={"script": script})
+    expect(page.frame.locator(".m.user .text")).to_have_text(BILLING)
+    expect(page.frame.locator(".steps")).to_be_visible()
+    page.page.evaluate(line)  # and again, by a page that shows another error later
+    expect(page.frame.locator(".m.user .text")).to_have_text([BILLING, BILLING])
 
 
 def test_one_changed_byte_and_the_browser_refuses_the_script(talk: Open) -> None:

@@ -1,8 +1,10 @@
-"""RELIABILITY.md's threats as far as HTTP sees them: T1, T3, T4, T5, T7, T9, T13, T19, T20, T21, T24, T25, T27, T30."""
+"""RELIABILITY.md's threats as far as HTTP sees them: T1, T3, T4, T5, T7, T9, T13, T17, T18, T19, T20, T21, T24, T25, T27, T30."""
 
 from __future__ import annotations
 
+import ast
 import base64
+import contextlib
 import json
 import logging
 import re
@@ -17,14 +19,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from helpbot.channels.web.app import PUBLIC
+from helpbot.channels.web.articles import _html, summary_line
 from helpbot.channels.web.gate import client_address
 from helpbot.channels.web.identity import parse_keys
 from helpbot.channels.web.images import Shelf, display_name, sniff
 from helpbot.channels.web.logs import JsonLines
+from helpbot.channels.web.problems import ProblemError
+from helpbot.channels.web.schema import _EMAIL
 from helpbot.channels.web.sites import Site
+from helpbot.channels.web.strict import read_json
 from helpbot.desk.records import Act, DeskSettings
 from helpbot.escalation.routing import Route, Routing
-from tests.web.support import BILLING, SECRET, Bot, Running, Visitor, client, key
+from tests.web.support import BILLING, ROOT, SECRET, Bot, Running, Visitor, client, key
 
 # ── T1, T20, T21: whose conversation it is ──────────────────────────────────────────────────────────────────────────
 
@@ -426,6 +432,60 @@ def test_faulty_keys_are_all_named_without_their_secrets() -> None:
     )
     assert len(faults) == 5
     assert "short-secret" not in " ".join(map(str, faults))
+
+
+# ── T17: what a text costs ──────────────────────────────────────────────────────────────────────────────────────────
+
+READERS: dict[str, tuple[Any, str]] = {
+    "json, deep": (lambda text: read_json(f'{{"text": "{text}"}}'.encode()), "[{"),
+    "json, escapes": (lambda text: read_json(f'{{"text": "{text}"}}'.encode()), '\\"\\u0041'),
+    "a file's name": (display_name, "a\u200b/"),
+    "an address": (lambda text: _EMAIL.fullmatch(text + "@" + text), "a."),
+    "an excerpt": (lambda text: summary_line(text, frozenset({"needle", "a"})), "word a. "),
+    "an article, brackets": (_html, "[a]( "),
+    "an article, emphasis": (_html, "**a *b _c "),
+    "an article, menu paths": (_html, "**Admin > Tools** "),
+    "an article, a table": (_html, "| a | b |\n"),
+}
+
+
+@pytest.mark.parametrize("name", list(READERS))
+def test_eight_times_the_text_takes_eight_times_the_work(name: str) -> None:
+    read, piece = READERS[name]
+
+    def work(times: int) -> float:
+        text, least = piece * times, float("inf")
+        for _ in range(3):
+            began = time.thread_time()
+            with contextlib.suppress(ProblemError):
+                read(text)
+            least = min(least, time.thread_time() - began)
+        return least
+
+    # Of this thread's own processor time, so that others' work does not count; quadratic would be 64.
+    assert work(8 * 400) <= 28 * max(work(400), 0.000_2)
+
+
+# ── T18: words that become SQL ──────────────────────────────────────────────────────────────────────────────────────
+
+# What may stand in SQL that is put together: our own tables, columns and constants. Nothing that anybody sends.
+OURS = {"table", "column", "word", "pragma", "_POLL", "CHANNEL", "APPLICATION_ID", "ADVISORY_LOCK", "tables", "row"}
+RUN = {"execute", "executemany", "executescript", "exec_driver_sql", "text", "literal_column"}
+
+
+def test_no_sql_is_made_of_what_somebody_sent() -> None:
+    found = []
+    for path in (ROOT / "src" / "helpbot").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(call, ast.Call) or not call.args:
+                continue
+            name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+            made = isinstance(call.args[0], (ast.JoinedStr, ast.BinOp)) or ".format(" in ast.unparse(call.args[0])
+            if name in RUN and made:
+                used = {node.id for node in ast.walk(call.args[0]) if isinstance(node, ast.Name)}
+                if path.parent.name != "store" or not used <= OURS:
+                    found.append(f"{path.relative_to(ROOT)}:{call.lineno}: {ast.unparse(call)}")
+    assert found == []
 
 
 # ── T19: nothing that was not asked for is taken ────────────────────────────────────────────────────────────────────
