@@ -47,6 +47,11 @@ class SignatureMatch:
 
 NEGATIONS: Final = words_of("not no never none cannot without nor neither nothing nobody")
 _NEGATING: Final = ("in", "un", "dis", "non", "im", "il", "ir", "mis", "de", "anti")
+# Beginnings that turn a word round: internal and external are two letters apart, and two different things.
+_TURNING: Final = (
+    ("in", "ex"), ("im", "ex"), ("in", "out"), ("up", "down"), ("pre", "post"), ("over", "under"), ("en", "dis"),
+    ("min", "max"), ("de", "in"), ("in", "under"), ("under", "out"),
+)  # fmt: skip
 
 # Things that messages of business software are about. A misspelt word is never read as one of these, nor one of
 # these as another: "contract" is no misspelling of "contact".
@@ -123,7 +128,7 @@ _OFTEN: Final = 12  # occurrences of one feature in a paste that may vote
 class _Paste:
     """The words of a paste; their ids in the index and their places are worked out when asked for."""
 
-    __slots__ = ("_ids", "_lookup", "_pieces", "_places", "source", "text", "words")
+    __slots__ = ("_ids", "_lookup", "_pieces", "_places", "guessed", "source", "text", "words")
 
     def __init__(
         self,
@@ -132,11 +137,25 @@ class _Paste:
         words: list[str],
         source: list[int] | None,
         lookup: Mapping[str, int],
+        guessed: frozenset[int] = frozenset(),
     ) -> None:
-        self.text, self.words, self.source = text, words, source
+        self.text, self.words, self.source, self.guessed = text, words, source, guessed
         self._pieces, self._lookup = pieces, lookup
         self._ids: list[int] | None = None
         self._places: list[tuple[int, int]] = []
+
+    def apart(self, joined: Mapping[str, Sequence[str]]) -> "_Paste":
+        """The same with some of its words taken apart, which were guessed to be several written as one."""
+        words: list[str] = []
+        source: list[int] = []
+        guessed: list[int] = []
+        for i, word in enumerate(self.words):
+            pieces = joined.get(word)
+            if pieces:
+                guessed += range(len(words), len(words) + len(pieces))
+            words += pieces or (word,)
+            source += [self.source[i] if self.source is not None else i] * len(pieces or (word,))
+        return _Paste(self.text, self._pieces, words, source, self._lookup, frozenset(guessed))
 
     @property
     def ids(self) -> list[int]:
@@ -232,12 +251,12 @@ class SignatureIndex:
             for words in parts:
                 for run in _runs(words):
                     joined = "".join(run)
-                    if len(joined) >= 5:
+                    if len(joined) >= 5 or (len(joined) >= 3 and joined.isalpha() and joined not in self._known):
                         self._joined.setdefault(joined, tuple(run))
                     letters = list(takewhile(str.isalpha, run))  # imdsv2 is cut before its digit whatever its case
                     if 1 < len(letters) < len(run) and len("".join(letters)) >= 4:
                         self._joined.setdefault("".join(letters), tuple(letters))
-                    coded.update(word for word in run if word not in STOP)
+                    coded.update(word for word in run if word not in STOP and (len(word) > 1 or word.isdigit()))
         if len(self.signatures) <= _FEW:
             self._join_neighbours(cut)
         vocabulary = self._vocabulary
@@ -369,6 +388,9 @@ class SignatureIndex:
             if 4 <= len(word) <= 24 and word.isalpha()
             for v in _deletions(word)
         ]
+        # Field names written as one word follow the words: their numbers begin where the words' end.
+        self._whole = [word for word in self._joined if 7 <= len(word) <= 40 and word.isalpha()]
+        variants += [(hash(v), m) for m, word in enumerate(self._whole, len(self._words)) for v in _deletions(word)]
         variants.sort()
         self._near_keys = np.array([v for v, _ in variants], np.int64)
         self._near_words = np.array([m for _, m in variants], np.int32)
@@ -397,6 +419,19 @@ class SignatureIndex:
             self._contained[n] = known
         return known
 
+    def _loose(self, found: _Found, paste: _Paste) -> bool:
+        """Whether the values of a short signature could be words of a longer one, misspelt."""
+        if len(found.pairs) > 5:
+            return False
+        gaps = self._form(found.number)[1]
+        until = found.last + (3 if gaps[-1] else 0)
+        own = {p for _, p in found.pairs}
+        words, known = paste.words[: until + 1], self._vocabulary
+        return any(
+            p not in own and word.isalpha() and (len(word) >= 8 or (word in known and word not in STOP))
+            for p, word in enumerate(words[found.first :], found.first)
+        )
+
     # ---- matching ---------------------------------------------------------------------------------------------------
 
     def match(self, unwrapped: Unwrapped, limit: int = 5) -> list[SignatureMatch]:
@@ -407,7 +442,9 @@ class SignatureIndex:
         if not paste.words:
             return []
         found = self._exact(paste)
-        if not found or limit > 1 or any(self._in_longer(f.number) for f in found):
+        if not found:
+            paste = self._taken_apart(paste)
+        if not found or limit > 1 or any(self._in_longer(f.number) or self._loose(f, paste) for f in found):
             found += self._vote(paste, found)
         chosen: list[_Found] = []
         for candidate in sorted(found, key=lambda f: (-f.rank, f.first, f.number)):
@@ -471,8 +508,8 @@ class SignatureIndex:
                     first, last = pairs[0][1], pairs[-1][1]
                     gaps = self._form(n)[1]
                     if (
-                        self._edge(paste, first, -1, False, gaps[0] > 0) != "against"
-                        and self._edge(paste, last, 1, False, gaps[-1] > 0) != "against"
+                        self._edge(paste, first, -1, False, gaps[0] > 0) not in _BAD_ENDS
+                        and self._edge(paste, last, 1, False, gaps[-1] > 0) not in _BAD_ENDS
                     ):
                         weight = sum(self._weights[ids[p]] for _, p in pairs)
                         found[n] = _Found(n, 1.0, weight, 1.0, True, first, last, pairs, [])
@@ -600,11 +637,11 @@ class SignatureIndex:
             for i, number in enumerate(paste.ids)
             if number >= _NEW and 4 <= len(paste.words[i]) <= 24 and paste.words[i] not in self._known
         ]
+        misspelt = dict.fromkeys(paste.guessed, 1)
         if not odd:
-            return paste.ids, {}
+            return paste.ids, misspelt
         near = self._near(list(dict.fromkeys(paste.words[i] for i in odd))[:_MOST_MISSPELT])
         ids = list(paste.ids)
-        misspelt: dict[int, int] = {}
         for i in odd:
             if (other := near.get(paste.words[i])) is not None:
                 ids[i], misspelt[i] = other
@@ -627,10 +664,30 @@ class SignatureIndex:
         out = {}
         for n, numbers in tried.items():
             word = words[n]
-            best = min(((_distance(word, self._words[m]), -int(self._counts[m]), m) for m in numbers), default=None)
+            best = min(
+                ((_distance(word, self._words[m]), -int(self._counts[m]), m) for m in numbers if m < len(self._words)),
+                default=None,
+            )
             if best is not None and best[0] <= _allowed(word, self._words[best[2]]):
                 out[word] = (best[2], best[0])
         return out
+
+    def _taken_apart(self, paste: _Paste) -> _Paste:
+        """The paste with misspelt field names, written as one word, taken apart as the signatures hold them."""
+        vocabulary, known = self._vocabulary, self._known
+        odd = {w for w in paste.words if 6 <= len(w) <= 42 and w not in vocabulary and w not in known and w.isalpha()}
+        first = len(self._words)
+        found: dict[str, Sequence[str]] = {}
+        for word in sorted(odd)[:_MOST_MISSPELT] if self._whole else ():
+            variants = np.array([hash(v) for v in _deletions(word)], np.int64)
+            left = np.searchsorted(self._near_keys, variants)
+            right = np.searchsorted(self._near_keys, variants, side="right")
+            numbers = {m for i in np.flatnonzero(right > left) for m in self._near_words[left[i] : right[i]].tolist()}
+            best = min(((_distance(word, self._whole[m - first]), m) for m in numbers if m >= first), default=(99, 0))
+            own = min((_distance(word, self._words[m]) for m in numbers if m < first), default=99)
+            if best[0] <= 2 and best[0] < own:
+                found[word] = self._joined[self._whole[best[1] - first]]
+        return paste.apart(found) if found else paste
 
     # ---- judging ----------------------------------------------------------------------------------------------------
 
@@ -663,12 +720,29 @@ class SignatureIndex:
         pairs = max(chains, key=lambda c: sum(weights[mine[j]] for j, _ in c))
         if not pairs:
             return None
-        return self._judge(n, paste, ids, pairs, misspelt)
+        judged = self._judge(n, paste, ids, pairs, misspelt)
+        if judged is None or judged.score < SURE:
+            # A word of the line before, or a letter that happens to agree, is no part of a message cut short.
+            for fewer in _without_ends(pairs, paste):
+                again = self._judge(n, paste, ids, fewer, misspelt, {p for _, p in pairs})
+                if again is not None and (judged is None or again.score > judged.score):
+                    judged = again
+                    break
+        return judged
 
     def _judge(
-        self, n: int, paste: _Paste, ids: list[int], pairs: list[tuple[int, int]], misspelt: dict[int, int]
+        self,
+        n: int,
+        paste: _Paste,
+        ids: list[int],
+        pairs: list[tuple[int, int]],
+        misspelt: dict[int, int],
+        spent: Iterable[int] = (),
     ) -> _Found | None:
-        """What is missing, what stands in its place, and whether that could be said of the same fault."""
+        """What is missing, what stands in its place, and whether that could be said of the same fault.
+
+        `spent` are words of the paste that may stand for no other word of the signature.
+        """
         mine, gaps = self._form(n)
         weights = self._weights
         total = sum(weights[w] for w in mine)
@@ -676,7 +750,7 @@ class SignatureIndex:
         if sum(weights[mine[j]] for j in have) < 0.25 * total:
             return None
         quality = {j: (0.94 if p in misspelt else 1.0) for j, p in pairs}
-        one = _Alignment(mine, gaps, paste, ids, have, quality, set(have.values()), total)
+        one = _Alignment(mine, gaps, paste, ids, have, quality, {*have.values(), *spent}, total)
         if len(have) < len(mine):
             self._fill(one)
         if len(have) == 1 and next(iter(have.values())) in misspelt:
@@ -745,7 +819,8 @@ class SignatureIndex:
         for p in strange:
             word = paste.words[p]
             named = self._named(one.ids[p], word)
-            if word in NEGATIONS or (replaced and named):
+            turned = any(_opposite(word, self._words[one.mine[j]]) for j in range(a + 1, b))
+            if word in NEGATIONS or turned or (replaced and named):
                 return False
             one.penalty += (0.3 if word in self._vocabulary else 0.2) if replaced or named else 0.06
             one.evidence.append(f"with “{word}”")
@@ -754,19 +829,28 @@ class SignatureIndex:
     def _ends(self, one: _Alignment) -> bool:
         """What is missing before the first and behind the last matched word, and whether it can have been cut off."""
         first, last = one.order[0], one.order[-1]
-        for missing, at, gap, next_, side in (
-            (range(first), one.have[first], one.gaps[first], first - 1, -1),
-            (range(last + 1, len(one.mine)), one.have[last], one.gaps[last + 1], last + 1, 1),
+        for missing, at, gap, side in (
+            (range(first), one.have[first], one.gaps[first], -1),
+            (range(last + 1, len(one.mine)), one.have[last], one.gaps[last + 1], 1),
         ):
-            stump = missing and not gap and self._stump(one.paste, at, side, self._words[one.mine[next_]])
+            beyond = [self._words[one.mine[j]] for j in missing]
+            stump = missing and not gap and self._stump(one.paste, at, side, beyond)
             edge = "cut" if stump else self._edge(one.paste, at, side, bool(missing), gap > 0)
             if edge == "against":
                 return False
+            if edge == "stuck":
+                if len(one.matched) < 2:
+                    return False
+                one.penalty += 0.04
             if not missing:
                 continue
             guards = any(one.mine[j] in self._guarded for j in missing)
             if guards and (edge == "conflict" or (edge == "open" and not gap)):
                 return False
+            if edge == "conflict" and self._thing(one.paste.words[at + side]):
+                return False
+            if side < 0 and edge != "cut" and any(self._words[one.mine[j]] in NEGATIONS for j in missing):
+                return False  # "records found" says the reverse of "no records found"
             if edge == "conflict" and any(self._weights[one.mine[j]] >= 0.4 for j in missing):
                 one.penalty += 0.15
             one.lost += sum(self._weights[one.mine[j]] for j in missing) * _LOSS[edge]
@@ -824,7 +908,9 @@ class SignatureIndex:
             missing: Sequence[int] = slot
             if len(places) > 24:
                 continue
-            free = [p for p in places if p not in used]
+            beyond = places.start > have[last] or places.stop <= have[first]
+            shut, line = self._shut(paste, places, places.start > have[last]) if beyond else (places, places)
+            free = [p for p in shut if p not in used]
             if free and not apart:
                 for run, there in self._together(
                     missing, free, paste.words, mine, places.start > have[last], places.stop <= have[first]
@@ -838,12 +924,28 @@ class SignatureIndex:
                 best, at = 0.0, -1
                 for p in free:
                     like = self._likeness(words[mine[j]], paste.words[p])
-                    if like > best:
+                    if like > best and (like == 1.0 or p in line):
                         best, at = like, p
                 if best:
                     have[j], quality[j] = at, best
                     used.add(at)
                     free.remove(at)
+
+    def _shut(self, paste: _Paste, places: range, behind: bool) -> tuple[range, range]:
+        """Of the places beyond an end of a match those up to where the message was cut; of them those on its line."""
+        shut = line = places
+        order = places if behind else reversed(places)
+        for p in order:
+            near, far = (p - 1, p) if behind else (p, p + 1)
+            if near < 0 or far == len(paste.words):
+                continue
+            between = paste.text[paste.place(near)[1] : paste.place(far)[0]]
+            if _ELLIPSIS.search(between):
+                shut = range(places.start, p) if behind else range(p + 1, places.stop)
+                break
+            if "\n" in between and line is places:
+                line = range(places.start, p) if behind else range(p + 1, places.stop)
+        return shut, line
 
     def _together(
         self,
@@ -871,6 +973,10 @@ class SignatureIndex:
 
     def _alike(self, js: Sequence[int], ps: Sequence[int], words: list[str], mine: list[int]) -> bool:
         ours, theirs = "".join(self._words[mine[j]] for j in js), "".join(words[p] for p in ps)
+        if ours == theirs and len(ours) >= 4:
+            return True
+        if not (ours.isalpha() and theirs.isalpha()):
+            return False
         if min(len(ours), len(theirs)) < 5 or abs(len(ours) - len(theirs)) > 2:
             return False
         return OSA.distance(ours, theirs) <= (1 if len(ours) < 9 else 2) and not any(
@@ -898,13 +1004,13 @@ class SignatureIndex:
         length = min(len(said), len(word))
         allowed = max(_allowed(said, word), 0 if length < 6 else 2 if length < 10 else 3)
         if len(word) == 3 and len(said) >= 3 and said not in self._vocabulary:
-            allowed = 0 if word in self._entities else 1
+            allowed = 0 if word in self._entities and sorted(said) != sorted(word) else 1
         distance = _distance(said, word)
         if distance <= allowed:
             return 0.9
         # Mistyped beyond that, it is still no other word: nobody knows it, and most of its letters agree.
         garbled = (
-            length >= 4
+            (length >= 4 or (length == 3 and distance == 1 and said[0] == word[0]))
             and distance < 90
             and said not in self._vocabulary
             and Indel.normalized_similarity(said, word) >= 0.62
@@ -921,20 +1027,40 @@ class SignatureIndex:
             or word[0].isdigit()
         )
 
-    def _stump(self, paste: _Paste, at: int, side: int, word: str) -> bool:
-        """Whether what stands beside a match, at an end of its line, is what a cut left of the next word."""
+    def _thing(self, word: str) -> bool:
+        """Whether a word names one of the things that messages are about, or several of it."""
+        return word in self._entities or word.removesuffix("s") in self._entities
+
+    def _stump(self, paste: _Paste, at: int, side: int, missing: Sequence[str]) -> bool:
+        """Whether what stands beside a match, at an end of its line, is what a cut left of the next word.
+
+        `missing` are the signature's words beyond that end, in its order.
+        """
         other = at + side
-        if not 0 <= other < len(paste.words) or len(paste.words[other]) >= len(word):
+        if not 0 <= other < len(paste.words):
             return False
+        word = missing[-1] if side < 0 else missing[0]
         said, (start, end) = paste.words[other], paste.place(other)
-        if _opposite(said, word):
+        beyond = paste.text[max(0, start - 3) : start] if side < 0 else paste.text[end : end + 3]
+        touched = beyond.endswith(("…", "...", "..")) if side < 0 else beyond.startswith(("…", ".."))
+        if len(said) >= len(word):
+            whole = "".join(missing)
+            if not len(word) < len(said) < len(whole):
+                return False
+            word = whole
+        if _opposite(said, word) and not (touched and side < 0):
             return False
-        if side < 0:
-            beyond = paste.text[max(0, start - 3) : start].rstrip(" ")
-            told = other > 0 and paste.words[other - 1] in _SAYING
-            return word.endswith(said) and (not beyond or beyond[-1] in _ENDS or told)
-        beyond = paste.text[end : end + 3].lstrip(" ")
-        return word.startswith(said) and (not beyond or beyond[0] in _ENDS)
+        beyond = beyond.rstrip(" ") if side < 0 else beyond.lstrip(" ")
+        told = side < 0 and other > 0 and paste.words[other - 1] in _SAYING
+        if beyond and (beyond[-1] if side < 0 else beyond[0]) not in _ENDS and not told:
+            return False
+        if word.endswith(said) if side < 0 else word.startswith(said):
+            return True
+        # A letter of the stump may be wrong, too, if it is no word of its own.
+        if len(said) < (2 if touched else 3) or said in self._vocabulary or said in self._known:
+            return False
+        near = (word[-n:] if side < 0 else word[:n] for n in (len(said), len(said) + 1, len(said) - 1))
+        return any(OSA.distance(said, part) <= 1 for part in near if len(part) >= 2)
 
     def _telling(self, word: str) -> bool:
         """Whether an added word changes what is said."""
@@ -958,7 +1084,10 @@ class SignatureIndex:
         return target is not None
 
     def _edge(self, paste: _Paste, at: int, side: int, missing: bool, gap: bool) -> str:
-        """How a match ends on one side: "cut", at an "edge", "open", in "conflict" with the next word, "against" it."""
+        """How a match ends on one side.
+
+        "cut", at an "edge", "open", in "conflict" with the next word, "against" it, or with a letter "stuck" to it.
+        """
         start, end = paste.place(at)
         text, words = paste.text, paste.words
         if not gap:
@@ -968,7 +1097,13 @@ class SignatureIndex:
                 and (stuck[0].isalnum() or (len(stuck) == 2 and stuck[0] == "_" and stuck[1].isalnum()))
                 and not self._inside(paste, at, side)
             ):
-                return "against"  # TaxCompany and tax_company are not Company
+                # TaxCompany and tax_company are not Company; one letter before it is a slip of the finger.
+                alone = (
+                    side < 0 and not missing and stuck[0].isalpha() and not (stuck[1:].isalnum() or stuck[1:] == "_")
+                )
+                return "stuck" if alone else "against"
+            if missing and stuck[:1] == "_":
+                return "cut"
         other = at + side
         near: str | None = None
         for _ in range(8 if gap and missing else 1):  # a value may stand between the words and the end
@@ -1019,6 +1154,7 @@ _LOSS: Final = {
     "open": 0.85,
     "conflict": 0.85,
 }  # how much of a missing end counts, by how it ends
+_BAD_ENDS: Final = ("against", "stuck")  # with these nothing is undamaged
 _ENDS: Final = "\n…\"'`<>{}[]|.,:-"
 _UNSURE: Final = 0.72  # at most, where a guarded word is missing or hardly recognised
 _FEW: Final = 5_000  # signatures up to which neighbouring words are also known written as one
@@ -1034,6 +1170,20 @@ _SAYING: Final = words_of(
     "showing popup toast banner alert text exception reason detail details status response result log "
     "code cause ends end start starts ending like about still only just now"
 )
+
+
+def _without_ends(pairs: list[tuple[int, int]], paste: _Paste) -> Iterator[list[tuple[int, int]]]:
+    """The chain without one or two words at an end that say nothing or stand on a line of their own."""
+    for size in (1, 2):
+        if len(pairs) < size + 3:
+            return
+        for rest, dropped, (j, p), (k, q) in (
+            (pairs[size:], pairs[:size], pairs[size - 1], pairs[size]),
+            (pairs[:-size], pairs[-size:], pairs[-size - 1], pairs[-size]),
+        ):
+            silent = all(paste.words[at] in STOP or len(paste.words[at]) == 1 for _, at in dropped)
+            if (k > j + 1 and silent) or "\n" in paste.text[paste.place(p)[1] : paste.place(q)[0]]:
+                yield rest
 
 
 def _runs(words: list[tuple[str, int, int]]) -> Iterator[list[str]]:
@@ -1110,9 +1260,15 @@ def _allowed(said: str, word: str) -> int:
 
 
 def _opposite(a: str, b: str) -> bool:
-    """Whether one word denies the other: active and inactive are one letter apart from nothing."""
+    """Whether one word denies the other: active and inactive, internal and external."""
     short, long = (a, b) if len(a) < len(b) else (b, a)
-    return any(long == prefix + short for prefix in _NEGATING)
+    if any(long == prefix + short for prefix in _NEGATING):
+        return True
+    return any(
+        x.startswith(one) and y.startswith(two) and len(x) > len(one) + 2 and x[len(one) :] == y[len(two) :]
+        for one, two in _TURNING
+        for x, y in ((a, b), (b, a))
+    )
 
 
 @lru_cache(maxsize=4096)
