@@ -7,7 +7,6 @@ and is refused if a byte of it is not what was written; then it is made anew.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import struct
@@ -30,8 +29,9 @@ from helpbot.knowledge.resolution import Escalate, Kind, Older, Point, Resolutio
 from helpbot.knowledge.vocabulary import Vocabulary
 from helpbot.loading import cache_folder, content_version
 from helpbot.messages import Field
+from helpbot.retrieval.checksum import checksum
 from helpbot.retrieval.search import Searcher
-from helpbot.retrieval.snapshot import pack, unpack
+from helpbot.retrieval.snapshot import PREAMBLE, pack, preamble, unpack
 from helpbot.understanding.calibration import Logistic
 from helpbot.understanding.classifier import Examples, Kernel
 from helpbot.understanding.engine import Engine, Trained, tokenizer_of
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "Compiled", "is_compiled", "open_engine"]
 
-FORMAT: Final = 5  # grows with every change of what is learnt or how it is written
+FORMAT: Final = 6  # grows with every change of what is learnt or how it is written
 _MAGIC: Final = b"HELPBOTE"
-_FIRST: Final = struct.Struct("<8sIIQ32s")  # magic, format, length of the header, whole length, sha256 of the rest
+_FIRST: Final = struct.Struct("<8sIIQ32s")  # magic, format, length of the header, whole length, checksum of the rest
 _ALIGN: Final = 64
 _ARRAYS: Final = ("idf", "dual", "examples", "labels", "counts", "weights", "heard", "chunks")
 _KEPT: Final = 6  # files; older ones are removed, so that an author's cache does not grow for ever
@@ -157,10 +157,7 @@ def _packed(knowledge: KnowledgeBase, trained: Trained, searcher: Searcher) -> l
     for array in arrays.values():
         body.append(np.ascontiguousarray(array).tobytes())
         body.append(b"\0" * (-len(body[-1]) % _ALIGN))
-    digest = hashlib.sha256()
-    for piece in body:
-        digest.update(piece)
-    return [_FIRST.pack(_MAGIC, FORMAT, len(header), sum(map(len, body)), digest.digest()), *body]
+    return [_FIRST.pack(_MAGIC, FORMAT, len(header), sum(map(len, body)), checksum(body)), *body]
 
 
 def _open(path: Path, encoder: Encoder | None) -> Compiled:
@@ -171,7 +168,7 @@ def _open(path: Path, encoder: Encoder | None) -> Compiled:
     view = memoryview(data)[_FIRST.size :]
     if number != FORMAT:
         raise SnapshotError(f"{path}: format {number}, and this version reads format {FORMAT}. It will be made again.")
-    if length != len(view) or hashlib.sha256(view).digest() != digest:
+    if length != len(view) or checksum([view]) != digest:
         raise SnapshotError(f"{path}: its content is not what was written. It will be made again.")
     try:
         places = json.loads(bytes(view[:header]))
@@ -181,7 +178,8 @@ def _open(path: Path, encoder: Encoder | None) -> Compiled:
         }
         knowledge = _knowledge_in(json.loads(arrays.pop("knowledge").tobytes()))
         trained = _trained_in(json.loads(arrays.pop("learnt").tobytes()), arrays)
-        stored = unpack(arrays["index"].data)
+        index = arrays["index"].data
+        stored = unpack(index, digest=preamble(bytes(index[:PREAMBLE]), len(index)).digest)  # its bytes were summed above
         searcher = Searcher(knowledge.chunks, stored.indexes, tokenizer_of(knowledge.vocabulary))
         engine = Engine(knowledge, trained, encoder=encoder, searcher=searcher)
     except (KeyError, TypeError, ValueError, IndexError) as error:

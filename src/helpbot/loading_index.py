@@ -7,11 +7,11 @@ import os
 import tempfile
 import weakref
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from helpbot.errors import SnapshotError
+from helpbot.retrieval.checksum import Checksum
 from helpbot.retrieval.snapshot import PREAMBLE, Stored, pack, preamble, unpack
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def open_index(path: Path) -> Stored:
             first = file.read(PREAMBLE)
             preamble(first, length)
             # Read, not mapped: every page looked at through the map would count as this process's memory.
-            digest, buffer = sha256(), memoryview(bytearray(_READ))
+            digest, buffer = Checksum(), memoryview(bytearray(_READ))
             while count := file.readinto(buffer):
                 digest.update(buffer[:count])
             # Private pages that nobody writes to: compiled code takes them as it takes any array.

@@ -1,6 +1,6 @@
 """An index as bytes and back: no pickle, nothing parsed that is not asked for.
 
-A snapshot is a preamble (magic, format, lengths, sha256 of all that follows), a header in JSON that names
+A snapshot is a preamble (magic, format, lengths, checksum of all that follows), a header in JSON that names
 the arrays, and the arrays themselves, each at a multiple of 64 bytes, so that they can be used where they lie
 in a memory map. Reading and writing files is `helpbot.loading_index`'s.
 """
@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from helpbot.errors import SnapshotError
 from helpbot.retrieval.bm25 import Bm25Index
+from helpbot.retrieval.checksum import checksum
 from helpbot.retrieval.chunks import Chunks, StoredChunks, text_of
 from helpbot.retrieval.search import Indexes
 from helpbot.retrieval.segment import Segment, Vocabulary
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "PREAMBLE", "Preamble", "Stored", "pack", "preamble", "unpack"]
 
-FORMAT: Final = 1  # grows with every change of what the bytes mean
+FORMAT: Final = 2  # grows with every change of what the bytes mean
 _MAGIC: Final = b"HELPBOT\x00"
-_FIRST: Final = struct.Struct("<8sIIQ32s")  # magic, format, header's length, whole length, sha256
+_FIRST: Final = struct.Struct("<8sIIQ32s")  # magic, format, header's length, whole length, checksum
 PREAMBLE: Final = _FIRST.size
 _ALIGN: Final = 64
 _VIEWS: Final = ("words", "titles", "pieces")
@@ -81,11 +81,8 @@ def pack(indexes: Indexes, chunks: Sequence[Passage], *, source: str) -> list[by
     for array in arrays.values():
         pieces += [array.tobytes(), b"\x00" * (-array.nbytes % _ALIGN)]
     pieces.append(texts)
-    digest = sha256()
-    for piece in pieces:
-        digest.update(piece)
     whole = PREAMBLE + sum(map(len, pieces))
-    return [_FIRST.pack(_MAGIC, FORMAT, len(header), whole, digest.digest()), *pieces]
+    return [_FIRST.pack(_MAGIC, FORMAT, len(header), whole, checksum(pieces)), *pieces]
 
 
 def preamble(first: bytes, length: int) -> Preamble:
@@ -106,13 +103,13 @@ def preamble(first: bytes, length: int) -> Preamble:
 def unpack(data: Any, *, digest: bytes | None = None, read: Callable[[int, int], bytes] | None = None) -> Stored:
     """The index in a buffer (bytes, memory map, …), which it goes on using.
 
-    `digest` is the sha256 of all after the preamble where the caller has worked it out already; `read` gives
+    `digest` is the checksum of all after the preamble where the caller has worked it out already; `read` gives
     the bytes from one place of the snapshot to another without the buffer. Raises `SnapshotError` with the
     reason.
     """
     view = memoryview(data)
     first = preamble(bytes(view[:PREAMBLE]), len(view))
-    if (digest or sha256(view[PREAMBLE:]).digest()) != first.digest:
+    if (digest or checksum([view[PREAMBLE:]])) != first.digest:
         raise SnapshotError("its content is not what was written")
     try:
         header = json.loads(bytes(view[PREAMBLE : PREAMBLE + first.header]))
