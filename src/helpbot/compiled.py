@@ -179,7 +179,9 @@ def _open(path: Path, encoder: Encoder | None) -> Compiled:
         knowledge = _knowledge_in(json.loads(arrays.pop("knowledge").tobytes()))
         trained = _trained_in(json.loads(arrays.pop("learnt").tobytes()), arrays)
         index = arrays["index"].data
-        stored = unpack(index, digest=preamble(bytes(index[:PREAMBLE]), len(index)).digest)  # its bytes were summed above
+        stored = unpack(
+            index, digest=preamble(bytes(index[:PREAMBLE]), len(index)).digest
+        )  # its bytes were summed above
         searcher = Searcher(knowledge.chunks, stored.indexes, tokenizer_of(knowledge.vocabulary))
         engine = Engine(knowledge, trained, encoder=encoder, searcher=searcher)
     except (KeyError, TypeError, ValueError, IndexError) as error:

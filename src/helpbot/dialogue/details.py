@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from helpbot.dialogue import later
+from helpbot import later
 from helpbot.dialogue.phrases import fold, words
 from helpbot.dialogue.values import product_of, unfenced, without_sign_off
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
-from helpbot.dialogue import later
+from helpbot import later
 
 __all__ = [
     "fold", "has_other_words",

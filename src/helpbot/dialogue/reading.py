@@ -12,7 +12,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from helpbot.dialogue import details, later, phrases
+from helpbot import later
+from helpbot.dialogue import details, phrases
 from helpbot.dialogue.acts import (
     Act,
     AddressGiven,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from helpbot import later
 from helpbot.errors import Fault, Origin
 from helpbot.knowledge.article import Article, Section
 from helpbot.knowledge.base import Example, ScriptTurn
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["parse_article", "parse_examples", "parse_resolution", "parse_vocabulary", "slug"]
 
 _LONGEST_ARTICLE: Final = 5_000_000  # characters
-_HEADING = re.compile(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
-_ANCHOR = re.compile(r"\{#([\w.:-]+)\}\s*$")
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_HEADING = later.pattern(r"^(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_ANCHOR = later.pattern(r"\{#([\w.:-]+)\}\s*$")
+_FENCE = later.pattern(r"^ {0,3}(`{3,}|~{3,})")
 # Code keeps its characters, a name its underscores: `category_id` and E_ACCESS are read as they are written.
-_INLINE = re.compile(
+_INLINE = later.pattern(
     r"`([^`\n]+)`|!?\[([^\]\[]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)?(?:\s+\"[^\"\n]{0,300}\")?\)"
     r"|\\([\\`*_{}\[\]()#+.!|>~-])|[*`]+|(?<!\w)_+|_+(?!\w)"
 )
-_MARKS = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)")  # within a link's words
+_MARKS = later.pattern(r"[*`]+|(?<!\w)_+|_+(?!\w)")  # within a link's words
 
 M = TypeVar("M", bound="BaseModel")
 

@@ -11,34 +11,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from helpbot import later
 from helpbot.knowledge.article import Section
 from helpbot.knowledge.parse import plain
 
 __all__ = ["Shaped", "fix_shaped", "shape"]
 
-_ORDERED = re.compile(r"^(\s*)\d{1,3}[.)]\s+(.*)$")
-_BULLET = re.compile(r"^(\s*)[-*+•]\s+(.*)$")
-_BAR = re.compile(r"(?<!\\)\|")
-_RULE = re.compile(r"^\s*\|?[\s:|-]+\|?\s*$")
-_MENU = re.compile(
+_ORDERED = later.pattern(r"^(\s*)\d{1,3}[.)]\s+(.*)$")
+_BULLET = later.pattern(r"^(\s*)[-*+•]\s+(.*)$")
+_BAR = later.pattern(r"(?<!\\)\|")
+_RULE = later.pattern(r"^\s*\|?[\s:|-]+\|?\s*$")
+_MENU = later.pattern(
     r"\*\*([^*\n]{1,80}(?: (?:>|→|›) [^*\n]{1,80})+)\*\*"
     r"|((?:[A-Z][\w&/ -]{1,30}) (?:>|→|›) [A-Z][\w&/ >→›\[\]-]{1,90}\w)"
 )
 # Parts that stand beside the answer.
-_ASIDE: Final = re.compile(
+_ASIDE: Final = later.pattern(
     r"how .{1,60} works?|prevent(?:ing|ion)\b.*|background|see also|related\b.*|further reading|examples?"
     r"|still (?:seeing|having|not|stuck)\b.*",
     re.IGNORECASE,
 )
-_FIX: Final = re.compile(
+_FIX: Final = later.pattern(
     r"resolutions?|solutions?|(?:the )?fix|how to (?:fix|resolve|solve)\b.*|steps|what to do", re.IGNORECASE
 )
-_LABEL: Final = re.compile(
+_LABEL: Final = later.pattern(
     r"(?:(?P<symptom>symptoms?|error|what you see)|(?P<cause>causes?|reason|why)"
     r"|(?P<fix>fix|solution|resolution|action|what to do|workaround)): ",
     re.IGNORECASE,
 )
-_FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
+_FENCE = later.pattern(r"^\s*(`{3,}|~{3,})")
 _ENDS: Final = (".", ":", "!", "?", ";", ",")
 _LONGEST_CAUSE: Final = 400  # characters: an answer is short, never an article poured out
 _LONGEST_ITEM: Final = 700  # characters of an item with the paragraphs that belong to it

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from helpbot import later
 from helpbot.errors import Origin
 
 __all__ = [
@@ -244,7 +245,7 @@ class BadPattern(ValueError):
         super().__init__(f"error pattern {shown!r} {problem}. {remedy}.")
 
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_NAME: Final = later.pattern(r"[a-z][a-z0-9_]{0,39}")
 
 
 def compile_signature(
@@ -348,18 +349,18 @@ class Message:
     place: str  # heading | quote | code | block | matter
 
 
-_FENCE: Final = re.compile(r"[ ]{0,3}(?:>[ ]?)?(```+|~~~+)")
-_HEADING: Final = re.compile(r"#{1,6}[ \t]+(.+)$")
-_ANCHOR: Final = re.compile(r"[ \t]*\{#[\w-]+\}[ \t]*$")
-_SPAN: Final = re.compile(
+_FENCE: Final = later.pattern(r"[ ]{0,3}(?:>[ ]?)?(```+|~~~+)")
+_HEADING: Final = later.pattern(r"#{1,6}[ \t]+(.+)$")
+_ANCHOR: Final = later.pattern(r"[ \t]*\{#[\w-]+\}[ \t]*$")
+_SPAN: Final = later.pattern(
     r"`{1,2}([^`\n]{4,400})`{1,2}"
     r"|[\"“„«]([^\"“”„»\n]{4,400})[\"”“»]|(?<![\w])[‘']([^'’\n]{8,400})[’'](?![\w])|\*\*([^*\n]{8,300})\*\*"
 )
-_ANNOUNCED: Final = re.compile(r"\b(?:error|message|reads|says)\b[^:]{0,80}:\s*$", re.IGNORECASE)
-_FIELD: Final = re.compile(
+_ANNOUNCED: Final = later.pattern(r"\b(?:error|message|reads|says)\b[^:]{0,80}:\s*$", re.IGNORECASE)
+_FIELD: Final = later.pattern(
     r"(?:error|message|errors|symptoms?|alert|title)[\w ]{0,20}:[ \t]*(.{4,400})$", re.IGNORECASE
 )
-_MESSAGE_LIKE: Final = re.compile(
+_MESSAGE_LIKE: Final = later.pattern(
     r"""\b(?:errors?|exception|fail(?:ed|s|ure)?|fatal|invalid|illegal|denied|forbidden|
     unauthori[sz]ed|refused|rejected|exceed(?:ed|s)|
     expired|    timed[ ]out|timeout|missing|mismatch|unable|unexpected|
@@ -372,13 +373,13 @@ _MESSAGE_LIKE: Final = re.compile(
     |(?:Error|Exception|Fault)\b""",
     re.VERBOSE | re.IGNORECASE,
 )
-_NOT_A_MESSAGE: Final = re.compile(
+_NOT_A_MESSAGE: Final = later.pattern(
     r"\?\s*$|\s>\s|^(?:how|why|what|when|where|which|who|can|should|do|does|is|are|see|note|tip|if|for|to|step)\b"
     r"|^(?:https?://|/|\$ |npm |pip |git |sudo |curl )|[;{}]\s*$"
     r"|^\W*[\w.-]+\([^)]*\)\W*$|^at\s+[\w.$<>/]{1,200}\(",
     re.IGNORECASE,
 )
-_LEAD: Final = re.compile(
+_LEAD: Final = later.pattern(
     r"^(?:[\w&. ]{2,30}(?:errors?|sync error|issues?|problem)?:\s+|\d{1,2}[.)]\s+)(?=[\"“`A-Za-z])",
     re.IGNORECASE,
 )
@@ -459,7 +460,7 @@ def _message(said: str, line: int, place: str) -> Message | None:
 
 
 _CODES: Final = r"(?:(?:error|code|status|http|errno|exit|response|sqlstate|event)\W{0,3}|\bE|\bHTTP/\d\.\d\s)"
-_VALUES: Final = re.compile(
+_VALUES: Final = later.pattern(
     rf"""(?P<keep>{_CODES}\d{{1,6}}\b|
         \b[1-5]\d\d\s(?:error|bad|not|forbidden|unauthorized|internal|service|too|gateway)\b|\b[A-Za-z]+\d+\b)
     | (?P<uuid>\b[0-9a-fA-F]{{8}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{4}}-[0-9a-fA-F]{{12}}\b)

@@ -1,7 +1,7 @@
 """The checksum of a stored file, at the speed of memory: it is worked out every time one is opened.
 
-Some eight times as fast as sha256 where the processor has no instructions for that. It tells a file that was spoilt, cut
-or edited from the one that was written. Against somebody who can write into the cache folder no unkeyed sum helps,
+Some eight times as fast as sha256 where the processor has no instructions for that. It tells a file that was spoilt,
+cut or edited from the one that was written. Against somebody who can write into the cache folder no unkeyed sum helps,
 sha256 as little as this one: who changes the content would change the sum with it.
 """
 

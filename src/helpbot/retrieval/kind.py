@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import exp
 from typing import Final
 
+from helpbot import later
+
 __all__ = ["error_likeness"]
 
 
@@ -18,7 +20,7 @@ class _Sign:
 
 
 def _any(*words: str) -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)
+    return later.pattern(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)
 
 
 # fmt: off
@@ -37,17 +39,17 @@ _PEOPLE: Final = (
 )
 # fmt: on
 _SIGNS: Final = (  # the marks of programs, which report; then the words of people, who ask
-    _Sign("code", 1.6, re.compile(r"\b(?:[A-Z]{2,}\d{3,}|E[A-Z]{4,}|0x[0-9a-fA-F]{4,}|[45]\d\d)\b")),
-    _Sign("level", 1.6, re.compile(r"(?im)^\W*(?:error|fatal|warning|warn|exception|traceback)\b")),
-    _Sign("exception", 1.6, re.compile(r"\b\w+(?:Error|Exception|Fault)\b")),
+    _Sign("code", 1.6, later.pattern(r"\b(?:[A-Z]{2,}\d{3,}|E[A-Z]{4,}|0x[0-9a-fA-F]{4,}|[45]\d\d)\b")),
+    _Sign("level", 1.6, later.pattern(r"(?im)^\W*(?:error|fatal|warning|warn|exception|traceback)\b")),
+    _Sign("exception", 1.6, later.pattern(r"\b\w+(?:Error|Exception|Fault)\b")),
     _Sign("verdict", 1.4, _any(*_VERDICTS)),
-    _Sign("quoted", 0.9, re.compile(r"""(?:^|[\s:(])["'`‘“][^"'`’”]{1,80}["'`’”]""")),
-    _Sign("name", 0.7, re.compile(r"\b(?:[a-z]+[A-Z]\w*|\w+(?:\.\w+){2,}|\w+_\w+)\b|[\\/]\w+[\\/]|<\w+>|[$@]\w")),
-    _Sign("mark", 0.4, re.compile(r"[\])}:;=]")),
-    _Sign("sentence", 0.6, re.compile(r"[a-z'\"`)\]]\.\s*$")),
-    _Sign("asks", -2.4, re.compile(r"\?\s*$")),
-    _Sign("asks within", -0.8, re.compile(r"\?")),
-    _Sign("question word", -2.0, re.compile(rf"^\W*(?:{'|'.join(_QUESTION_WORDS)})\b", re.IGNORECASE)),
+    _Sign("quoted", 0.9, later.pattern(r"""(?:^|[\s:(])["'`‘“][^"'`’”]{1,80}["'`’”]""")),
+    _Sign("name", 0.7, later.pattern(r"\b(?:[a-z]+[A-Z]\w*|\w+(?:\.\w+){2,}|\w+_\w+)\b|[\\/]\w+[\\/]|<\w+>|[$@]\w")),
+    _Sign("mark", 0.4, later.pattern(r"[\])}:;=]")),
+    _Sign("sentence", 0.6, later.pattern(r"[a-z'\"`)\]]\.\s*$")),
+    _Sign("asks", -2.4, later.pattern(r"\?\s*$")),
+    _Sign("asks within", -0.8, later.pattern(r"\?")),
+    _Sign("question word", -2.0, later.pattern(rf"^\W*(?:{'|'.join(_QUESTION_WORDS)})\b", re.IGNORECASE)),
     _Sign("person", -2.0, _any(*_PEOPLE)),
 )
 _START: Final = -0.5  # most of what is typed is a question

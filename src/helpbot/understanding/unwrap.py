@@ -13,6 +13,7 @@ from html import unescape
 from itertools import islice, pairwise
 from typing import Final, Literal
 
+from helpbot import later
 from helpbot.knowledge.signature import words_of
 
 __all__ = ["LIMIT", "Kind", "Segment", "Unwrapped", "unwrap"]
@@ -119,7 +120,7 @@ _HTML: Final = (
     "select|small|source|span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|"
     "time|title|tr|tt|u|ul|var|video"
 )
-_WRAPPED: Final = re.compile(
+_WRAPPED: Final = later.pattern(
     rf"""
       (?P<slack> <(?: (?:https?|mailto|tel)[:] [^<>|\s]{{0,2000}} (?:\|(?P<label>[^<>]{{0,500}}))?
                    | [@#!][^<>|\s]{{0,80}} (?:\|(?P<name>[^<>]{{0,200}}))? )> )
@@ -140,8 +141,10 @@ _INLINE: Final = words_of(
     "a abbr b big cite code del dfn em font i ins kbd mark q s samp small span strong sub sup tt u var"
 )
 _CELL: Final = frozenset(("td", "th"))
-_ATTRIBUTE: Final = re.compile(r"""\b(?:message|error|reason|title|alt|detail)\s{0,9}=\s{0,9}(["'])""", re.IGNORECASE)
-_JSONISH: Final = re.compile(r"""\\["u]|["']\s{0,9}:\s{0,9}["'\[{]|\\n""")
+_ATTRIBUTE: Final = later.pattern(
+    r"""\b(?:message|error|reason|title|alt|detail)\s{0,9}=\s{0,9}(["'])""", re.IGNORECASE
+)
+_JSONISH: Final = later.pattern(r"""\\["u]|["']\s{0,9}:\s{0,9}["'\[{]|\\n""")
 
 
 def _peel(text: str) -> tuple[str, _Pieces]:
@@ -276,12 +279,12 @@ _LEVEL: Final = (
     r"(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|CRITICAL|CRIT|FATAL|SEVERE|ALERT|EMERG|PANIC"
     r"|[Ee]rror|[Ww]arning|[Ff]atal)"
 )
-_LOG_PREFIX: Final = re.compile(
+_LOG_PREFIX: Final = later.pattern(
     rf"(?:\s{{0,40}}+(?:[-|·•*]{{1,3}}(?=\s)|\[?(?:{_TIME})\]?(?=[\s:,|\-]|$)"
     rf"|\[[^\[\]\n]{{1,60}}+\](?!\()|\(?{_LEVEL}\)?(?=[\s:,|\]\-]|$)"
     rf"|(?<=\])\s?[\w.$-]{{1,60}}+(?=:\s)|(?<=[\]\dZ]\s)\([\w .:#/-]{{1,40}}+\)|<\d{{1,3}}>)[:,|]?)++[\s:|\-]{{0,9}}+"
 )
-_FRAME: Final = re.compile(
+_FRAME: Final = later.pattern(
     r"""\s{0,200}+(?:
         at\s+[\w.$<>\[\]/@ ]{1,200}+(?:\(|:\d|\sin\s) | at\s+(?:https?|file|async|webpack|node|/)\S*
       | File\s"[^"\n]{0,300}+",\sline\s\d+ | \.\.\.\s\d+\s(?:more|common) | \#\d{1,4}\s+\S
@@ -291,24 +294,24 @@ _FRAME: Final = re.compile(
     )""",
     re.VERBOSE,
 )
-_PYTHON_FILE: Final = re.compile(r'\s{0,200}+File\s"')
-_EXCEPTION: Final = re.compile(
+_PYTHON_FILE: Final = later.pattern(r'\s{0,200}+File\s"')
+_EXCEPTION: Final = later.pattern(
     r"(?:Caused by:\s|Exception in thread \S{1,60} |Unhandled \S{1,40} |Uncaught (?:\(in promise\) )?)?"
     r"(?:[A-Za-z_][\w$]{0,60}\.){0,12}[A-Za-z_$][\w$]{0,80}"
     r"(?:Error|Exception|Fault|Warning|Failure|Interrupt|Timeout)\b(?::|$|\s\[|\s\()"
 )
-_QUOTE: Final = re.compile(r"(?:\s{0,9}+(?:>|\|(?=\s)))++\s{0,9}+")
-_CONTEXT: Final = re.compile(
+_QUOTE: Final = later.pattern(r"(?:\s{0,9}+(?:>|\|(?=\s)))++\s{0,9}+")
+_CONTEXT: Final = later.pattern(
     r"(?:From|Sent|To|Cc|Date|Von|Gesendet|An|Message-ID|Reply-To):\s"
     r"|On\s.{5,200}\swrote:\s*$|-{2,}\s?(?:Original|Forwarded)|--\s*$|Sent from my "
 )
-_SUBJECT: Final = re.compile(r"(?:(?:Subject|Betreff):\s{0,9}+|(?:Re|RE|Fw|FW|Fwd|FWD|Aw|AW):\s{0,9}+)++")
-_PAIR: Final = re.compile(
+_SUBJECT: Final = later.pattern(r"(?:(?:Subject|Betreff):\s{0,9}+|(?:Re|RE|Fw|FW|Fwd|FWD|Aw|AW):\s{0,9}+)++")
+_PAIR: Final = later.pattern(
     r"""(?P<key>(?<![\w.-])[\w.-]{1,60})(?P<q1>["']?)\s{0,9}(?P<sep>=(?!=)|:(?=\s{0,9}["'\[{]))\s{0,9}(?P<q>["']?)"""
 )
-_IS_MESSAGE_KEY: Final = re.compile(_MESSAGE_KEYS)
-_CELL_BREAK: Final = re.compile(r"\t+|\s\|\s|(?<=\S)\s?\|\|?\s|^\||\|$|\s{4,}(?=\S)")
-_WORD: Final = re.compile(r"[^\W\d_]{2,}")
+_IS_MESSAGE_KEY: Final = later.pattern(_MESSAGE_KEYS)
+_CELL_BREAK: Final = later.pattern(r"\t+|\s\|\s|(?<=\S)\s?\|\|?\s|^\||\|$|\s{4,}(?=\S)")
+_WORD: Final = later.pattern(r"[^\W\d_]{2,}")
 _FAULTY: Final = words_of(
     "error errors err exception fail failed fails failure failures failing fatal invalid illegal denied "
     "forbidden unauthorized unauthorised refused rejected exceeded exceeds expired timeout missing "
@@ -323,12 +326,12 @@ _ASKING: Final = words_of(
     "thanks thank anyone somebody someone tried trying keep keeps getting got get says said tells happens "
     "since yesterday today morning"
 )
-_ERROR_CODE: Final = re.compile(
+_ERROR_CODE: Final = later.pattern(
     r"\bE[A-Z]{4,14}\b|\b(?:[Hh][Tt][Tt][Pp]|[Ss]tatus|[Cc]ode)\W{0,3}[45]\d\d\b"
     r"|\b0x[0-9A-Fa-f]{4,}|\b[45]\d\d (?:[A-Z]|error)"
 )
-_WORDS: Final = re.compile(r"[a-z]+(?:'[a-z]+)?")
-_CODE_SHAPE: Final = re.compile(r"\b[a-z]+[A-Z]\w*|\b\w+_\w+|\b[A-Z]{2,}\d+|\w+\.\w+\.\w+|[{}\[\]=;]|::|0x[0-9a-f]+")
+_WORDS: Final = later.pattern(r"[a-z]+(?:'[a-z]+)?")
+_CODE_SHAPE: Final = later.pattern(r"\b[a-z]+[A-Z]\w*|\b\w+_\w+|\b[A-Z]{2,}\d+|\w+\.\w+\.\w+|[{}\[\]=;]|::|0x[0-9a-f]+")
 
 
 def _rows(text: str) -> list[_Row]:
@@ -472,17 +475,17 @@ def _asked(text: str) -> int:
 
 # ---- the whole ------------------------------------------------------------------------------------------------------
 
-_QUOTED: Final = re.compile(
+_QUOTED: Final = later.pattern(
     r"""`(?P<code>[^`\n]{6,600})`|"(?P<double>[^"]{6,600})"|(?<!\w)'(?P<single>[^'\n]{1,600}(?:'(?=\w)[^'\n]{0,200}){0,3})'(?!\w)"""
 )
-_INTRO: Final = re.compile(
+_INTRO: Final = later.pattern(
     r"\b(?:error|errors|message|says|said|toast|popup|banner|log|shows|got|get|reads|text|following|this|failed|warning|response)\b[^:\n]{0,60}:\s{1,9}",
     re.IGNORECASE,
 )
 
 
 # What people call an error before they quote it; "he says …" alone introduces anything.
-_CALLED: Final = re.compile(r"\b(?:errors?|message|toast|pop-?up|banner|warning|alert|exception)\b", re.IGNORECASE)
+_CALLED: Final = later.pattern(r"\b(?:errors?|message|toast|pop-?up|banner|warning|alert|exception)\b", re.IGNORECASE)
 
 
 def _looks_like_error(text: str, rows: list[_Row]) -> float:
