@@ -43,8 +43,10 @@ def main() -> None:
     least = min(times["python -c 'import numpy'"])
     for name, taken in times.items():
         middle = statistics.median(taken)
+        fastest = min(taken)
         print(
-            f"{name:28} {middle * 1000:7.0f} ms  {middle / base:5.2f}x  (fastest {min(taken) * 1000:.0f} ms, {min(taken) / least:.2f}x)"
+            f"{name:28} {middle * 1000:7.0f} ms  {middle / base:5.2f}x  "
+            f"(fastest {fastest * 1000:.0f} ms, {fastest / least:.2f}x)"
         )
 
 
