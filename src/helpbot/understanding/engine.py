@@ -593,7 +593,9 @@ class Engine:
             reading.said = self.tokenizer.surfaces(reading.text)
         said = reading.said
         common = ", ".join(dict.fromkeys(said.get(t, t) for t in reading.tokens if t in shared))
-        words = float(trained.kernel.of_words(reading.likeness).astype(np.float32) @ trained.dual[:, number])
+        words = float(signals[0])
+        if reading.cosines is not None:  # without meaning all of the classifier's score is due to words
+            words = float(trained.kernel.of_words(reading.likeness).astype(np.float32) @ trained.dual[:, number])
         found = [Evidence(kind="words", label=common, weight=float(words * weights[0]))]
         alike = nearest
         if reading.cosines is not None:
