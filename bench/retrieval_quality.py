@@ -25,6 +25,7 @@ from rank_bm25 import BM25Plus
 from helpbot.knowledge.article import Article, Chunk, Section
 from helpbot.knowledge.chunk import chunks_of
 from helpbot.knowledge.parse import parse_article
+from helpbot.retrieval.chunks import said_by
 from helpbot.retrieval.search import Searcher
 
 if TYPE_CHECKING:
@@ -131,8 +132,7 @@ def encoded(copy: Copy) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     encoder = model.load()
     if encoder is None:
         sys.exit("The encoder's weights are not installed: helpbot model install")
-    texts = [" ".join(dict.fromkeys((chunk.title, chunk.section, chunk.text))) for chunk in copy.chunks]
-    return encoder.encode(texts), encoder.encode([query.text for query in copy.queries])
+    return encoder.encode([said_by(chunk) for chunk in copy.chunks]), encoder.encode([query.text for query in copy.queries])
 
 
 def measures(places: list[int]) -> dict[str, float]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Chunks", "Passage", "StoredChunks", "text_of"]
+__all__ = ["Chunks", "Passage", "StoredChunks", "said_by", "text_of"]
 
 
 class Passage(Protocol):
@@ -50,6 +50,11 @@ class Passage(Protocol):
     def text(self) -> str:
         """Plain text."""
         ...
+
+
+def said_by(chunk: Passage) -> str:
+    """What a chunk says to an encoder: without its article's title, "Solution" is about anything."""
+    return "\n".join(dict.fromkeys((chunk.title, chunk.section, chunk.text)))
 
 
 def text_of(text: bytes | memoryview) -> Callable[[int, int], bytes]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from helpbot.retrieval.chunks import said_by
 from helpbot.understanding.calibration import Logistic
 from helpbot.understanding.classifier import Examples, Fit, Kernel, Vectoriser, fit
 from helpbot.understanding.engine import (
@@ -68,7 +69,7 @@ def train(
     vectors = chunks = np.empty((0, 0), np.float32)
     if encode is not None:
         if knowledge.chunks:
-            chunks = encode([f"{chunk.section}\n{chunk.text}"[:2_000] for chunk in knowledge.chunks])
+            chunks = encode([said_by(chunk)[:2_000] for chunk in knowledge.chunks])
         if texts:
             vectors = encode([text[:MEANING_READ] for text in texts])
     tokens, counts, weights = _token_table(texts, labels, len(resolutions), tokenizer)
