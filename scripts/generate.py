@@ -123,8 +123,8 @@ def state_machine() -> str:
 
 LAYERS = (
     "cli", "bootstrap", "config", "config_schema", "compiled", "hearing", "loading", "loading_index", "model",
-    "evaluation", "channels", "senders", "store", "importing", "desk", "escalation", "dialogue", "understanding",
-    "retrieval", "knowledge", "messages", "errors",
+    "evaluation", "tuning", "channels", "senders", "store", "importing", "desk", "escalation", "dialogue",
+    "understanding", "retrieval", "knowledge", "messages", "errors",
 )  # fmt: skip
 
 

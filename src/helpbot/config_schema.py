@@ -72,6 +72,10 @@ class AnswersTable(_Table):
     """What the answer to a neighbouring problem costs."""
     ask_price: Annotated[float, Field(ge=0, le=1000)] = 0.5
     """What one question back costs."""
+    slope: Annotated[float, Field(gt=0, le=10)] = 1.0
+    """How steeply a confidence is read; `helpbot tune` sets it from rated traffic."""
+    shift: Annotated[float, Field(ge=-10, le=10)] = 0.0
+    """Added to the log odds of a confidence, below 0 for more "I don't know"; `helpbot tune` sets it."""
 
 
 class ConversationTable(_Table):

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "why": "why",
     "check": "check",
     "test": "test",
+    "tune": "tune",
     "import": "importing",
     "draft": "importing",
     "slack": "slack",

@@ -7,7 +7,8 @@ with a neighbour of what was meant, and asking back. The operator sets them; the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import exp, log
 from typing import TYPE_CHECKING, Final
 
 from helpbot.understanding.diagnosis import Candidate, Problem
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Clarify", "Decision", "Policy", "Unknown", "decide"]
 
 _MOST_CHOICES: Final = 3
+_LEAST: Final = 1e-6  # a confidence has odds only inside of 0 and 1
 _NEAR: Final = 0.2  # of the best candidate's confidence: nobody is asked to choose what is hardly meant
 
 
@@ -30,6 +32,8 @@ class Policy:
         2.0  # the answer to a neighbouring problem: it is near, and it says what it took the question for
     )
     ask_price: float = 0.5  # one question back, even though it leads to the right answer
+    slope: float = 1.0  # of the log odds of a confidence: what rated traffic says of it (`helpbot tune`)
+    shift: float = 0.0
 
     @property
     def answer_at(self) -> float:
@@ -45,6 +49,13 @@ class Policy:
     def clarify_at(self) -> float:
         """The least likelihood that one of the choices is meant, for asking back."""
         return min(0.95, self.ask_price)
+
+    def set_right(self, confidence: float) -> float:
+        """A confidence as rated traffic says it should be read."""
+        if (self.slope, self.shift) == (1.0, 0.0):
+            return confidence
+        inside = min(max(confidence, _LEAST), 1 - _LEAST)
+        return 1 / (1 + exp(-(self.slope * log(inside / (1 - inside)) + self.shift)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +88,12 @@ Decision = Answer | Clarify | Unknown
 
 def decide(problem: Problem, policy: Policy, knowledge: KnowledgeBase) -> Decision:
     """What to do about one problem: whatever is expected to cost least."""
-    candidates = problem.candidates
+    candidates = tuple(_set_right(candidate, policy) for candidate in problem.candidates)
     if not candidates:
         return Unknown(reason="unknown_error" if problem.unknown_error else "nothing")
     best = candidates[0]
-    known = min(1.0, max(problem.known, best.confidence))
+    known = problem.known if best.exact else policy.set_right(problem.known)
+    known = min(1.0, max(known, best.confidence))
     choices = _choices(candidates)
     meant = sum(choice.confidence for choice in choices)
     cost_answer = (1 - known) * policy.wrong_price + (known - best.confidence) * policy.mixed_price
@@ -95,6 +107,12 @@ def decide(problem: Problem, policy: Policy, knowledge: KnowledgeBase) -> Decisi
     if problem.unknown_error:
         return Unknown(reason="unknown_error")
     return Unknown(reason="not_covered" if known < policy.clarify_at else "unsure")
+
+
+def _set_right(candidate: Candidate, policy: Policy) -> Candidate:
+    """A candidate as rated traffic weighs it; an error that stands in the text word for word is sure anyway."""
+    confidence = candidate.confidence if candidate.exact else policy.set_right(candidate.confidence)
+    return candidate if confidence == candidate.confidence else replace(candidate, confidence=confidence)
 
 
 def _choices(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:

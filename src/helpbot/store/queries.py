@@ -789,6 +789,20 @@ def feedback_of(sql: Sql) -> Executable:
     return select(s.feedback).where(s.feedback.c.conversation == b("conversation"))
 
 
+def traffic(sql: Sql) -> Executable:
+    """What users and the bot said, a conversation after the other, with what users said of it since."""
+    m, r, f = s.messages.c, s.ratings.c, s.feedback.c
+    joined = s.messages.outerjoin(s.ratings, r.conversation == m.conversation).outerjoin(
+        s.feedback, and_(f.conversation == m.conversation, f.seq == m.seq)
+    )
+    return (
+        select(m.conversation, m.author, m.text, m.reply, f.up, r.solved, r.stars)
+        .select_from(joined)
+        .where(or_(m.author == lit("user"), m.author == lit("bot")))
+        .order_by(m.conversation, m.seq)
+    )
+
+
 def delete_messages(sql: Sql) -> Executable:
     """All messages of a conversation."""
     return delete(s.messages).where(s.messages.c.conversation == b("conversation"))
