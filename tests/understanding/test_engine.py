@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from helpbot.knowledge.parse import parse_article
 from helpbot.understanding.diagnosis import InputKind
 from helpbot.understanding.engine import Engine
 from helpbot.understanding.training import train
+from helpbot.understanding.weigh import Found, judge_passage
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -161,6 +163,44 @@ def test_articles_alone_answer_with_their_section(door: Engine) -> None:
 def test_articles_alone_refuse_what_shares_no_word_with_them(door: Engine) -> None:
     problem = door.diagnose("reset my password").problems[0]
     assert isinstance(decide(problem, Policy(), door.knowledge), Unknown)
+
+
+def test_articles_alone_answer_what_stands_in_them_and_refuse_the_rest() -> None:
+    texts = {
+        "door": ARTICLE,
+        "oven": "---\ntitle: The oven\n---\n## Clean the oven {#clean}\n\nHeat it to 80 degrees and wipe it with vinegar.\n"
+        "\n## Oven error E-14: probe disconnected {#e-14}\n\n1. Switch the oven off.\n2. Plug the probe in again.\n",
+        "lamp": "---\ntitle: The lamp\n---\n## Change the bulb of the lamp {#bulb}\n\nUnscrew the shade first.\n",
+    }
+    for names in (("oven",), ("door", "oven", "lamp")):  # no other article to be ahead of; few of them
+        articles = [parse_article(texts[name], f"{name}.md", name) for name in names]
+        found = {article.id: article for article in articles if not isinstance(article, list)}
+        knowledge = KnowledgeBase(articles=found, resolutions={}, chunks=chunks_of(found.values()))
+        engine = Engine(knowledge, train(knowledge))
+        for text, anchor in (("how do I clean the oven?", "clean"), ("Oven error E-14: probe disconnected", "e-14")):
+            decision = decide(engine.diagnose(text).problems[0], Policy(), knowledge)
+            assert isinstance(decision, Answer), text
+            assert decision.candidate.passage is not None
+            assert decision.candidate.passage.anchor == anchor
+        for text in (
+            "what is the capital of France",
+            "my invoice is wrong, who can I call?",
+            "how do I clean the carpet",
+        ):
+            assert isinstance(decide(engine.diagnose(text).problems[0], Policy(), knowledge), Unknown), text
+
+
+def test_a_passage_is_trusted_the_more_of_the_text_it_holds() -> None:
+    thin = Found(
+        coverage=0.3, titled=0.0, lead=0.1, runs=0.0, score=8.0, cosine=None, tokens=6, chunks=100, error=0.0
+    )  # fmt: skip
+    for more in ({"coverage": 0.9}, {"titled": 0.6}, {"lead": 0.4}, {"runs": 0.8}):
+        for error in (0.0, 1.0):
+            base = replace(thin, error=error)
+            assert judge_passage(replace(base, **more)) > judge_passage(base)
+    assert judge_passage(replace(thin, lead=1.0)) == judge_passage(replace(thin, lead=0.5))
+    near, far = replace(thin, cosine=0.8), replace(thin, cosine=0.2)
+    assert judge_passage(near)[1] > 0.5 > judge_passage(far)[1]
 
 
 def test_a_stored_engine_answers_like_the_one_it_was_made_from(

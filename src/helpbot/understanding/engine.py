@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from helpbot.knowledge.signature import Signature, compile_signature, mine_signatures
 from helpbot.messages import NOTHING
+from helpbot.retrieval.kind import error_likeness
 from helpbot.retrieval.search import ArticleHit, Hit, Searcher, weights_for
 from helpbot.retrieval.tokens import Tokenizer
 from helpbot.understanding.classifier import Examples, Kernel, Row, Vectoriser
@@ -29,6 +30,7 @@ from helpbot.understanding.weigh import (
     OTHERS,
     REFUSED,
     SIGNALS,
+    Found,
     Judgement,
     judge,
     judge_passage,
@@ -60,6 +62,7 @@ Singles: TypeAlias = NDArray[np.float32]
 MEANING_READ: Final = 600  # characters given to the encoder
 _READ: Final = 1_200  # characters that are classified; what decides a longer paste is its signature
 _CANDIDATES: Final = 5
+_LOOKED_AT: Final = 60  # chunks that tell what the best article has of a text
 _EXPLAINED: Final = 3  # candidates with evidence
 _PROBLEMS: Final = 4  # of one message
 _CERTAIN: Final = 0.99
@@ -633,23 +636,15 @@ class Engine:
         """Where there are no resolutions: the best sections, each once."""
         text = reading.text
         cosines = reading.chunk_cosines
+        ranked = self.searcher.hits(text, _LOOKED_AT, cosines=cosines)
         found: dict[str, Hit] = {}
-        for hit in self.searcher.hits(text, 3 * _CANDIDATES, cosines=cosines):
+        for hit in ranked:
             chunk = self.knowledge.chunks[hit.chunk_id]
             found.setdefault(f"{chunk.article}#{chunk.anchor}", hit)
         if not found:
             return Problem(text=text, candidates=(), known=0.0, unknown_error=unwrapped.error_text)
         hits = list(found.values())[:_CANDIDATES]
-        best = hits[0]
-        after = hits[1].score if len(hits) > 1 else 0.0
-        confidence, known = judge_passage(
-            coverage=self.searcher.coverage(text, best.matched),
-            lead=1 - after / max(best.score, 1e-9),
-            score=best.score,
-            cosine=float(cosines.max()) if cosines is not None else None,
-            tokens=len(reading.tokens),
-            chunks=len(self.knowledge.chunks),
-        )
+        confidence, known = judge_passage(self._found(text, ranked, cosines))
         rest = sum(hit.score for hit in hits[1:]) or 1.0
         claimed = _falling([confidence, *((known - confidence) * hit.score / rest for hit in hits[1:])])
         candidates = tuple(
@@ -665,6 +660,26 @@ class Engine:
             for (target, hit), share in zip(list(found.items())[:_CANDIDATES], claimed, strict=True)
         )
         return Problem(text=text, candidates=candidates, known=known, unknown_error=unwrapped.error_text)
+
+    def _found(self, text: str, ranked: Sequence[Hit], cosines: Singles | None) -> Found:
+        """What the best sections show of whether the articles cover a text."""
+        best, tokenizer = ranked[0], self.tokenizer
+        own = [hit for hit in ranked if hit.chunk.article == best.chunk.article]
+        other = max((hit.score for hit in ranked if hit.chunk.article != best.chunk.article), default=0.0)
+        heads = set(tokenizer.words(f"{best.chunk.title} {best.chunk.section}"))
+        runs = sum(" " in part for part in best.contributions)
+        tokens = tokenizer.words(text)
+        return Found(
+            coverage=self.searcher.coverage(text, frozenset().union(*(hit.matched for hit in own))),
+            titled=self.searcher.coverage(text, best.matched & heads),
+            lead=1 - other / max(best.score, 1e-9),
+            runs=runs / max(1, len(tokenizer.exact(text)) - 1),
+            score=best.score,
+            cosine=float(cosines.max()) if cosines is not None else None,
+            tokens=len(tokens),
+            chunks=len(self.knowledge.chunks),
+            error=error_likeness(text),
+        )
 
 
 def classified(unwrapped: Unwrapped) -> str:

@@ -20,7 +20,18 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from helpbot.understanding.calibration import Logistic
 
-__all__ = ["OTHERS", "PRIOR", "SIGNALS", "SIGNS", "Judgement", "fit_signals", "judge", "judge_passage", "shares"]
+__all__ = [
+    "OTHERS",
+    "PRIOR",
+    "SIGNALS",
+    "SIGNS",
+    "Found",
+    "Judgement",
+    "fit_signals",
+    "judge",
+    "judge_passage",
+    "shares",
+]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -94,27 +105,63 @@ def judge(signs: Floats, judgement: Judgement) -> tuple[float, float]:
     return min(_likely(_RIGHT[0] * float(judgement.right.logit(signs)) + _RIGHT[1]), known), known
 
 
-# For articles alone there is nothing to learn from: log odds over what was found, fitted on public support threads
-# (docs/quality.md), with the thread in the index, another one, or none of the kind. Rows: the section is right; the
-# articles cover it. Columns: share of the text found, lead over the next section, score, best cosine, length, start.
-_FOUND_BY_WORDS: Final = ((1.74, 1.58, 2.40, 0.0, -1.08, -4.18), (1.75, 0.77, 2.15, 0.0, -0.66, -3.95))
-_FOUND_BY_MEANING: Final = ((0.0, 2.59, 0.15, 18.2, 0.20, -12.9), (0.0, 1.81, 0.13, 18.7, 0.11, -12.5))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was found for a text in articles alone, best first."""
+
+    coverage: float  # share of what the text says that stands in the best article, weighed by rarity
+    titled: float  # and in the title and heading of its best section
+    lead: float  # over the best section of any other article, as a share of the score
+    runs: float  # share of the text's runs of two words that stand in the section as they are
+    score: float  # of the best section
+    cosine: float | None  # of the nearest chunk; None where meaning was not compared
+    tokens: int
+    chunks: int
+    error: float  # how much the text looks like a pasted error, 0 to 1
 
 
-def judge_passage(
-    *, coverage: float, lead: float, score: float, cosine: float | None, tokens: int, chunks: int
-) -> tuple[float, float]:
-    """(confidence in the best section, likelihood that the articles cover it).
+# For articles alone there is nothing to learn from: log odds over what was found, fitted on public support threads and
+# error pages (docs/quality.md) with the article in the index and with it taken out, and on off-topic questions; of ten
+# texts five or six are covered and one or two are on the topic but not covered. An error and a question want different
+# weights, as in the search. Rows: the section is right; the articles cover it.
+# Columns: coverage, titled, lead, runs, score, length, cosine, start.
+_QUESTION: Final = (
+    (1.72, 4.18, 3.71, 1.01, 0.98, 1.03, 0.0, -7.10),
+    (2.24, 3.69, 0.59, 0.91, 1.34, 0.97, 0.0, -6.35),
+)
+_MEANT: Final = (
+    (-1.21, 2.55, 7.03, 0.64, 0.03, 0.59, 12.67, -9.82),
+    (-0.65, 3.17, 4.68, 0.82, -0.07, 0.87, 14.26, -10.40),
+)
+_PASTED: Final = (
+    (3.23, 2.23, 4.45, 4.31, 0.19, -0.93, 0.0, -5.11),
+    (3.11, 3.82, 2.82, 3.88, 0.18, -1.02, 0.0, -3.87),
+)
+_MOST_LEAD: Final = 0.5  # where there is hardly another article, being far ahead of it says nothing
 
-    `score` is the best section's, whose height grows with the logarithm of the number of `chunks`; `cosine` is None
-    where meaning was not compared.
-    """
-    found = (coverage, lead, score / (4 * log(chunks + 2)), cosine or 0.0, log(1 + tokens), 1.0)
+
+def judge_passage(found: Found) -> tuple[float, float]:
+    """(confidence in the best section, likelihood that the articles cover it)."""
+    signs = (
+        found.coverage,
+        found.titled,
+        min(found.lead, _MOST_LEAD),
+        found.runs,
+        found.score / (4 * log(found.chunks + 2)),  # grows with the logarithm of their number
+        log(1 + found.tokens),
+        found.cosine or 0.0,
+        1.0,
+    )
+    asked = _QUESTION if found.cosine is None else _MEANT
     right, known = (
-        _likely(sum(weight * sign for weight, sign in zip(weights, found, strict=True)))
-        for weights in (_FOUND_BY_WORDS if cosine is None else _FOUND_BY_MEANING)
+        _likely((1 - found.error) * _odds(signs, asking) + found.error * _odds(signs, pasted))
+        for asking, pasted in zip(asked, _PASTED, strict=True)
     )
     return min(right, known), known
+
+
+def _odds(signs: tuple[float, ...], weights: tuple[float, ...]) -> float:
+    return sum(weight * sign for weight, sign in zip(weights, signs, strict=True))
 
 
 def _likely(odds: float) -> float:
