@@ -132,7 +132,8 @@ def encoded(copy: Copy) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     encoder = model.load()
     if encoder is None:
         sys.exit("The encoder's weights are not installed: helpbot model install")
-    return encoder.encode([said_by(chunk) for chunk in copy.chunks]), encoder.encode([query.text for query in copy.queries])
+    chunks = encoder.encode([said_by(chunk) for chunk in copy.chunks])
+    return chunks, encoder.encode([query.text for query in copy.queries])
 
 
 def measures(places: list[int]) -> dict[str, float]:
