@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "Compiled", "is_compiled", "open_engine"]
 
-FORMAT: Final = 6  # grows with every change of what is learnt or how it is written
+FORMAT: Final = 7  # grows with every change of what is learnt or how it is written
 _MAGIC: Final = b"HELPBOTE"
 _FIRST: Final = struct.Struct("<8sIIQ32s")  # magic, format, length of the header, whole length, checksum of the rest
 _ALIGN: Final = 64

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
+from helpbot.channels.web.images import Shelf
 from helpbot.channels.web.sites import Site
 from helpbot.desk.records import Act, DeskSettings
 from helpbot.escalation.routing import Route, Routing
@@ -361,10 +363,14 @@ def test_an_agents_files_are_seen_or_saved(talk: Open, running: Running) -> None
     running.bot.agent(Act.REPLY, case, "Here is how.", attachments=names)
     expect(page.frame.locator(".m.agent figure img")).to_have_attribute("src", re.compile("^blob:"))
     button = page.frame.locator(".m.agent .file")
-    expect(button).to_have_text("b>.html")
+    expect(button).to_have_text("b>.html 1 kB")
+    expect(button).to_have_accessible_name("Save b>.html (1 kB)")
     with page.page.expect_download() as download:
         button.click()
     assert download.value.path().read_bytes() == b"<script>alert(1)</script>"
+    with page.page.context.expect_page() as larger:
+        page.frame.locator(".m.agent figure a").click()
+    assert larger.value.url.startswith("blob:")
     page.calm()
 
 

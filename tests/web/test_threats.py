@@ -194,7 +194,9 @@ def test_a_picture_is_drawn_anew_and_only_its_owner_sees_it(web: httpx.Client) -
     assert "sandbox" in got.headers["content-security-policy"]
     assert web.get(f"{visitor.path}/attachments/{kept['id']}", headers=Visitor(web).auth).status_code == 404
     answer = visitor.done(visitor.post({"text": "see this", "attachments": [kept["id"]]}))
-    assert answer["messages"][0]["attachments"] == [{"id": kept["id"], "name": "passwd.png", "text": ""}]
+    assert answer["messages"][0]["attachments"] == [
+        {"id": kept["id"], "name": "passwd.png", "text": "", "size": len(got.content)}
+    ]
     stranger = Visitor(web)
     assert stranger.post({"text": "x", "attachments": [kept["id"]]}).status_code == 422
 
@@ -226,6 +228,7 @@ def test_an_agents_file_is_saved_never_shown_and_its_pictures_are_drawn_anew(
         assert "sandbox" in got.headers["content-security-policy"]
         assert (got.content == data) is not picture
         assert got.content[:4] == (b"\x89PNG" if picture else data[:4])
+        assert {file["id"]: file["size"] for file in last["attachments"]}[id_] == len(got.content)
         assert web.get(f"{visitor.path}/attachments/{id_}", headers=Visitor(web).auth).status_code == 404
     assert shelf.take(visitor.id, "../../etc", "x", b"x") is None
     assert Shelf(None).take(visitor.id, "a" * 26, "x", b"x") is None

@@ -133,24 +133,41 @@ export function reply(seq: number, answer: Reply): Kid[] {
 
 const bytesOf = (id: string): Promise<Blob> => call<Blob>("GET", `/${saved().id}/attachments/${id}`);
 
+const size = (bytes: number): string => {
+  const large = bytes >= 999_500;
+  return new Intl.NumberFormat(config.lang, { style: "unit", unit: large ? "megabyte" : "kilobyte", maximumFractionDigits: large ? 1 : 0 }).format(large ? bytes / 1e6 : Math.ceil(bytes / 1e3));
+};
+
+type Attached = Message["attachments"][number];
+
 /** A file that is saved, never shown: fetched only when it is wanted. */
-function saveable(id: string, name: string): HTMLElement {
-  const save = (): void => void bytesOf(id).then((bytes) => h("a", { href: URL.createObjectURL(bytes), download: name }).click(), () => undefined);
-  return h("button", { type: "button", class: "file", click: save }, icon("clip"), h("span", {}, ...plain(name)));
+function saveable(it: Attached): HTMLElement {
+  const told = h("small", {}, it.size > 0 && ` ${size(it.size)}`);
+  const save = (): void => void bytesOf(it.id).then((bytes) => {
+    const url = URL.createObjectURL(bytes);
+    h("a", { href: url, download: it.name }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 5000);
+  }, () => (told.textContent = ` ${t("failed")}`));
+  return h("button", { type: "button", class: "file", "aria-label": t("saveFile", { name: it.name }) + (it.size > 0 ? ` (${size(it.size)})` : ""), click: save },
+    icon("save"), h("span", {}, ...plain(it.name)), told);
 }
 
-function picture(id: string, name: string): HTMLElement {
-  const image = h("img", { alt: name, loading: "lazy" });
-  const figure = h("figure", {}, image, h("figcaption", {}, ...plain(name)));
-  void bytesOf(id).then(
-    (bytes) => (bytes.type.startsWith("image/") ? (image.src = URL.createObjectURL(bytes)) : figure.replaceWith(saveable(id, name))),
-    () => image.remove());
+function picture(it: Attached): HTMLElement {
+  const image = h("img", { alt: it.name });
+  const link = h("a", { target: "_blank", rel: "noopener" }, image);
+  const figure = h("figure", {}, link, h("figcaption", {}, ...plain(it.name)));
+  void bytesOf(it.id).then(
+    (bytes) => {
+      if (bytes.type.startsWith("image/")) image.src = link.href = URL.createObjectURL(bytes);
+      else figure.replaceWith(saveable(it));
+    },
+    () => link.remove());
   return figure;
 }
 
 /** Users send pictures only; agents send anything. */
-const attached = (author: string, id: string, name: string): HTMLElement =>
-  author === "user" || /\.(?:png|jpe?g|webp)$/i.test(name) ? picture(id, name) : saveable(id, name);
+const attached = (author: string, it: Attached): HTMLElement =>
+  author === "user" || /\.(?:png|jpe?g|webp)$/i.test(it.name) ? picture(it) : saveable(it);
 
 export const clock = (at: string | number): HTMLElement => {
   const date = new Date(at);
@@ -175,7 +192,7 @@ export function bubble(message: Message): HTMLElement {
     h("div", { class: "b" },
       h("span", { class: author === "agent" ? "name" : "sr" }, who && (author === "agent" ? who : `${who}: `)),
       ...(message.reply ? reply(seq, message.reply) : [h("p", { class: "text", dir: "auto", ...(text.length > 900 ? { tabindex: 0 } : {}) }, ...plain(text))]),
-      ...message.attachments.map((each) => attached(author, each.id, each.name))),
+      ...message.attachments.map((each) => attached(author, each))),
     author !== "system" && h("footer", {}, clock(message.at)));
 }
 

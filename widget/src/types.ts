@@ -34,7 +34,7 @@ export interface Message {
   text: string;
   at: string;
   reply: Reply | null;
-  attachments: { id: string; name: string }[];
+  attachments: { id: string; name: string; size: number }[];
   key: string;
 }
 export interface Conversation {

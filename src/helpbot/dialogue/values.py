@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from helpbot.dialogue import later
+from helpbot import later
 from helpbot.dialogue.phrases import fold, words
 
 __all__ = ["error_of", "is_keyboard_noise", "product_of", "unfenced", "without_sign_off"]

@@ -47,6 +47,7 @@ _RIVALS: Final = 8  # candidates that the weights of the signals are learnt on
 _FEW_REFUSED: Final = (
     40  # examples of what is not covered; with fewer, classes are left out to see what that looks like
 )
+_JUDGED: Final = 6_000  # examples, spread over all classes, that the few weights of signals and signs are learnt on
 _AT_ONCE: Final = 256  # rows of kernels worked out in one piece
 _WORD: Final = re.compile(r"[^\W\d_]{3,30}")
 _UNTRAINED: Final = Logistic(np.zeros(len(SIGNS)), 0.0)
@@ -107,7 +108,9 @@ def train(
         wanted[at, numbers] = 1 / (1 + len(numbers))
     learnt = fit(products, wanted, kernel.ridge, trust=np.where(told, _TOLD, 1.0))
     trained = replace(trained, dual=learnt.dual.astype(np.float32))
-    return replace(trained, judgement=_Judge(knowledge, trained, learnt, np.flatnonzero(~told)).judgement())
+    asked = np.flatnonzero(~told)
+    asked = asked[:: -(-len(asked) // _JUDGED)]
+    return replace(trained, judgement=_Judge(knowledge, trained, learnt, asked).judgement())
 
 
 def _examples(

@@ -216,7 +216,7 @@ class Web:
         return to_json(
             {
                 "conversation": conversation_out(receipt.conversation or self.desk.conversation(view.id)),
-                "messages": [message_out(each) for each in receipt.messages],
+                "messages": [message_out(each, self.shelf.size) for each in receipt.messages],
                 "replayed": receipt.replayed,
             }
         )
@@ -583,12 +583,12 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
         return JSONResponse(
             {
                 "conversation": conversation_out(view),
-                "messages": [message_out(each) for each in found],
+                "messages": [message_out(each, web.shelf.size) for each in found],
                 "replayed": False,
             }
         )
 
-    stream = Stream(live, web.authorised, desk, pool, web.metrics)
+    stream = Stream(live, web.authorised, desk, pool, web.metrics, web.shelf.size)
     app.router.routes.append(
         Route(base + "/{conversation_id}/stream", endpoint=stream, methods=["GET"], include_in_schema=False)
     )
@@ -626,7 +626,9 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
         data = await request.body()
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         kept = await web.slow.run(web.shelf.put, view.id, unquote(file_name), data, kind)
-        return JSONResponse({"id": kept.id, "name": kept.name, "text": kept.text}, 201)
+        return JSONResponse(
+            {"id": kept.id, "name": kept.name, "text": kept.text, "size": web.shelf.size(view.id, kept.id)}, 201
+        )
 
     @app.get(
         base + "/{conversation_id}/attachments/{attachment_id}",

@@ -155,6 +155,15 @@ class Shelf:
                 return Stored(name=name.read_text("utf-8"), data=path.read_bytes(), media=media)
         return None
 
+    def size(self, conversation: str, id_: str) -> int:
+        """How many bytes a file has; 0 for one that is not there."""
+        if self._root is None or not _ID.fullmatch(id_):
+            return 0
+        for ending in ("png", "bin"):
+            with contextlib.suppress(OSError):
+                return (self._folder(conversation) / f"{id_}.{ending}").stat().st_size
+        return 0
+
     def erase(self, conversation: str) -> int:
         """Delete all pictures of a conversation; says how many there were."""
         if self._root is None or not self._folder(conversation).is_dir():

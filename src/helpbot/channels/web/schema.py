@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
@@ -170,6 +172,7 @@ class AttachmentOut(BaseModel):
     id: str
     name: str
     text: str = ""
+    size: int = Field(default=0, description="In bytes, as it is handed out; 0 where it is no longer there.")
 
 
 class MessageOut(BaseModel):
@@ -304,14 +307,14 @@ def reply_out(reply: Reply) -> dict[str, Any]:
     }
 
 
-def attachment_out(name: str) -> dict[str, str]:
+def attachment_out(name: str, size: Callable[[str], int]) -> dict[str, Any]:
     """An attachment as a message names it: `id/name`."""
     id_, _, shown = name.partition("/")
-    return {"id": id_, "name": shown or id_, "text": ""}
+    return {"id": id_, "name": shown or id_, "text": "", "size": size(id_)}
 
 
-def message_out(message: Message) -> dict[str, Any]:
-    """A public message as JSON."""
+def message_out(message: Message, size: Callable[[str, str], int] = lambda _, __: 0) -> dict[str, Any]:
+    """A public message as JSON. `size` tells how large a conversation's file is, by its id."""
     return {
         "seq": message.seq,
         "id": message.id,
@@ -320,7 +323,7 @@ def message_out(message: Message) -> dict[str, Any]:
         "text": message.text,
         "at": message.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "reply": reply_out(message.reply) if message.reply is not None else None,
-        "attachments": [attachment_out(name) for name in message.attachments],
+        "attachments": [attachment_out(name, partial(size, message.conversation)) for name in message.attachments],
         "key": message.key if message.author == "user" else "",
     }
 

@@ -145,8 +145,10 @@ class Stream:
     """The endpoint. Two tasks a connection: this one sends, the other notices that the client has gone."""
 
     def __init__(
-        self, live: Live, authorise: Callable[[Request], Any], desk: Desk, pool: Pool, metrics: Metrics
-    ) -> None:
+        self, live: Live, authorise: Callable[[Request], Any], desk: Desk, pool: Pool, metrics: Metrics,
+        size: Callable[[str, str], int],
+    ) -> None:  # fmt: skip
+        self._size = size
         self._live, self._authorise, self._desk, self._pool, self._metrics = live, authorise, desk, pool, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
