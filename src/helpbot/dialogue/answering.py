@@ -78,6 +78,8 @@ def _learn(now: Conversation, diagnosis: Diagnosis, text: str, world: World) -> 
     if not now.product.given:
         common = reading.common_words(world.knowledge)
         product = details.labelled(text).product or ""
+        if not product and not common & set(phrases.fold(told := details.in_sentence(text).product or "").split()):
+            product = told
         if not product or phrases.fold(product) in common:
             product = details.product_in(text, common=common)
         if product:

@@ -42,7 +42,7 @@ class Details:
 
 _PRODUCT: Final = r"(?:affected |the |my |our )*(?:products?(?:[ _-]?names?)?|items?|device|produkt|produit|producto)(?: name)?(?: affected| concerned)?"
 _ERROR: Final = r"(?:the |full |exact |complete |my |our )*(?:error(?:[ _-]?(?:messages?|text|msg|string))?|(?:err|error)?msg|message|fehler(?:meldung)?|foutmelding|(?:message d')?erreur|mensaje de error)(?: shown| text)?"
-_BEFORE_LABEL: Final = r"(?:(?:ok|okay|so|then|and|first|well|sure|fine|right|here(?:'s| is| comes)|uh+|um+|sorry|hi|hello|thanks|tnx|thx)[,.:!]*[ \t]+){0,4}"
+_BEFORE_LABEL: Final = r"(?:(?:ok|okay|so|then|and|first|well|sure|fine|right|anyway|anyhow|here(?:'s| is| comes)|uh+|um+|sorry|hi|hello|thanks|tnx|thx)[,.:!]*[ \t]+){0,4}"
 _LABEL: Final = later.pattern(
     rf"^[ \t>*_#|-]*{_BEFORE_LABEL}[`*_\"']*(?:(?P<product>{_PRODUCT})|(?P<error>{_ERROR}))[`*_\"']*(?: first| then| here)?[ \t]*(?::|=|=>|->|\|(?=[^\n|]+\|[ \t]*$)|[ \t][-–—](?=[ \t]))[`*_]*[ \t]?",
     re.IGNORECASE | re.MULTILINE,
@@ -51,7 +51,6 @@ _INLINE: Final = later.pattern(
     rf"(?:^|[\s,;|/(.]|\band\b)(?:(?P<product>{_PRODUCT})|(?P<error>{_ERROR}))[`*_\"']*[ \t]*(?::|=>|=|->)[ \t]?",
     re.IGNORECASE,
 )
-_FENCE: Final = later.pattern(r"^\s*(?:```|~~~)[\w+-]*[ \t]*\n?|\n?[ \t]*(?:```|~~~)[ \t]*$")
 # The keys of a JSON object, joined by blanks with those they stand under; the first of these that one holds wins.
 _JSON_PRODUCT: Final = ("product name", "product", "item name", "item", "device", "sku", "produkt")
 _JSON_ERROR: Final = (
@@ -103,7 +102,7 @@ _NAMED: Final = later.pattern(
     re.IGNORECASE,
 )
 _END_OF_NAME: Final = later.pattern(
-    r"(?:[,;.!?](?:\s|$)| (?:and|but|when|while|because|since|after|before|with (?:the |an? )?(?:error|message)|which|that|where|if|as soon|every|again|whenever|is|was|fails?|does|gives?|shows?|can't|cannot|won't|today|yesterday|now|please|thanks|by the way|btw|only|too|as well|i (?:think|guess|believe)|not sure|in (?:the |our |my |a )?(?:quote|order|sync|cart|procurement)|to (?:autotask|connectwise|halopsa|halo)|into|from) | (?:please|thanks|today|now|only|too|btw|as well|by the way|i (?:think|guess|believe))$)",
+    r"(?:[,;.!?:](?:\s|$)| (?:and|but|when|while|because|since|after|before|with (?:the |an? )?(?:error|message)|which|that|where|if|as soon|every|again|whenever|is|was|fails?|does|gives?|shows?|can't|cannot|won't|today|yesterday|now|please|thanks|by the way|btw|only|too|as well|i (?:think|guess|believe)|not sure|in (?:the |our |my |a )?(?:quote|order|sync|cart|procurement)|to (?:autotask|connectwise|halopsa|halo)|into|from) | (?:please|thanks|today|now|only|too|btw|as well|by the way|i (?:think|guess|believe))$)",
     re.IGNORECASE,
 )
 _PROPER: Final = later.pattern(
@@ -119,7 +118,7 @@ _CHANGE: Final = later.pattern(
 )
 # A correction that does not say of which field: sorry, I meant the X; not the A, it's the B.
 _MEANT: Final = later.pattern(
-    r"^(?:(?:change|correct|make|set|switch) (?:it|that) to +|(?:it(?:'s|’s| is| was) )?not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?|(?:can|could|may) i (?:change|correct) (?:the product|it|that)\? +|(?:the )?product (?:was|is) wrong[,;.:]? +|(?:sorry|sry|oops|wait|oh|ah|hm+|correction|actually|my mistake|my bad)[,.!:]? +|no(?:[,.!:]+ +| +(?=(?:it|i|the product)\b))|i (?:made a typo|mistyped|misspelt it|misspelled it|got that wrong)[,;.:]? +|that was (?:wrong|a typo)[,;.:]? +|not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?){1,3}"
+    r"^(?:(?:change|correct|make|set|switch) (?:it|that) to +|(?:it(?:'s|’s| is| was) )?not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?|(?:can|could|may) i (?:change|correct) (?:the product|it|that)\? +|(?:the )?product (?:was|is) wrong[,;.:]? +|(?:sorry|sry|oops|wait|oh|ah|hm+|correction|actually|my mistake|my bad)[,.!:]? +|no(?:[,.!:]+ +| +(?=(?:it|i|the product|sorry)\b))|i (?:made a typo|mistyped|misspelt it|misspelled it|got that wrong)[,;.:]? +|that was (?:wrong|a typo)[,;.:]? +|not (?:the )?[^\n,;]{1,80}[,;] *(?:but )?){1,3}"
     r"(?:i meant(?: to say)? |i mean |it(?:'s|’s| is| was| should be| must be)(?: actually)? |that(?:'s| is| should be) |make (?:it|that) |should be )?(?:the |our |my )?(?P<value>[^\n]{1,120})$|^i meant (?:to say )?(?:the |our |my )?(?P<value2>[^\n]{1,120})$",
     re.IGNORECASE,
 )
@@ -131,6 +130,10 @@ _RESTATED: Final = later.pattern(
 )
 _EMAIL: Final = later.pattern(
     r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(?![\w-])"
+)
+_POLITE_END: Final = later.pattern(
+    r"[,;.!]? +(?:please|pls|thanks|thx|thank you|ta|tnx|cheers|danke|merci|bedankt)(?: in advance| a lot)?[.!]*$",
+    re.IGNORECASE,
 )
 _NOT_THAT: Final = later.pattern(r"[,;] *(?:and )?not (?:the |that |an? )?[^\n,;]{1,80}$", re.IGNORECASE)
 _COUNT: Final = later.pattern(
@@ -159,7 +162,7 @@ def labelled(text: str, *, lone_error_label: bool = True, whole_error: bool = Fa
     as programs print it. With `whole_error` the message is taken for an error message, in which labels of other
     things may stand: only what plainly is a form is taken apart.
     """
-    inner = _FENCE.sub("", text) if "```" in text or "~~~" in text else text
+    inner = unfenced(text.strip()) if "```" in text or "~~~" in text else text
     found = _from_json(inner.strip(), strict=whole_error)
     if found:
         return found
@@ -244,6 +247,8 @@ def _trimmed(value: str, *, inline: bool, logged: bool = False) -> str:
         value = value.removesuffix("|").rstrip()  # a row of a table
     if inline:
         value = re.sub(r"[\s,;|/]+(?:and)?$", "", re.sub(r"\s+and$", "", value))
+    if len(value) > 2 and value[0] + value[-1] in ("''", "“”", "‘’", '""') and value[-1] not in value[1:-1]:
+        value = value[1:-1]
     if logged and len(value) > 2 and value[0] == value[-1] == '"' and '"' not in value[1:-1]:
         value = value[1:-1]  # name="value", as log lines have it
     return value
@@ -399,11 +404,21 @@ def named(text: str) -> str:
     return match["value"].strip().rstrip(".!") if match else ""
 
 
+_ACTUALLY: Final = later.pattern(
+    r"\b(?:the )?(?P<what>product|error)(?: name| message| text)? (?:was|is) (?:actually|really|in fact)[: ]+(?P<value>[\s\S]+)$",
+    re.IGNORECASE,
+)
+
+
 def change_of(text: str) -> Details:
     """The correction that a message asks for: "change the product to X"."""
     match = _CHANGE.match(text.strip())
     if match is None:
-        return Details()
+        told = _ACTUALLY.search(text.strip()[:2_000])
+        if told is None or words(fold(text[: told.start()])) > 12:
+            return Details()
+        value = _unquoted(told["value"].strip(), "")
+        return Details(product=product_of(value)) if told["what"].lower() == "product" else Details(error=value)
     what = (match["what"] or match["what2"] or match["what3"] or match["what4"] or "").lower()
     value = match["value"].strip()
     value = value[:-1] if len(value) > 2 and value[-2] in "\"”'" and value[-1] in "?." else value

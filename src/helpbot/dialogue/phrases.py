@@ -125,7 +125,7 @@ _DO_IT = r"(?:go ahead|go for it|do (?:it|that|so)|please(?: do)?|hand it over|p
 _GO_AHEAD = _whole(
     _FILLER + r"(?:ok|okay|k|fine|alright|all right)(?:[ ,.!]+" + _DO_IT + r"){0,3}",
     _FILLER
-    + r"(?:yes|yep|yeah|sure|of course|certainly|absolutely|definitely|gladly|with pleasure|go ahead|go for it|do (?:it|that|so)|please(?: do)?|hand it over|let's do (?:it|that)|that would be (?:great|nice|good|fine|helpful|lovely)|sounds good|why not|(?:i would|i'd) (?:like|appreciate) (?:that|it))"
+    + r"(?:yes|yep|yeah|sure|of course|certainly|absolutely|definitely|gladly|with pleasure|go ahead|go for it|do (?:it|that|so)|please(?: do)?|hand it over|let's do (?:it|that)|go on|carry on|continue|connect me|put me through|that would be (?:great|nice|good|fine|helpful|lovely)|sounds good|why not|(?:i would|i'd) (?:like|appreciate) (?:that|it))"
     + r"(?:[ ,.!]+(?:thanks|thank you|thx|"
     + _DO_IT
     + r")){0,3}",
@@ -141,7 +141,7 @@ _THANKS = _whole(
 
 # --- it is not solved: what says so outweighs any kind word beside it, which is then meant the other way ---------
 _NO = _any(
-    r"^(?:no|nope|nah|nee|nein|non|negative|n)$", r"\bnope\b", r"^not (?:listed|there|it|mine|that one|the case|true|so)\b", r"\bsame (?:mess|picture|result|toast|text|banner|game)\b", r"(?:^|[,.!] )(?:helaas|leider|malheureusement)\b", r"\bwast(?:ing|ed) my\b",
+    r"^(?:no|nope|nah|nee|nein|non|negative|n)$", r"\bnope\b", r"\bso,? no\b", r"[,.:;!] no$", r"\b(?:that|this|it) (?:wasn't|isn't|was not|is not) (?:it|the one|mine|my case)\b", r"^not (?:listed|there|it|mine|that one|the case|true|so)\b", r"\bsame (?:mess|picture|result|toast|text|banner|game)\b", r"(?:^|[,.!] )(?:helaas|leider|malheureusement)\b", r"\bwast(?:ing|ed) my\b",
     r"^(?:no|nope|nah|nee|nein|non)[ ,.!-]+(?:it|that|this|the|still|not|same|sorry|i|we|unfortunately|luck|change|good|way|didn|doesn|did|does|nothing|never|again|help|thanks?(?: you)?$|really|effect|improvement|success|sir|👎)",
     r"\b(?:did|does|do|has|is|was|have|are|were|could|can|would)(?:n't|nt| not) (?:\w+ ){0,3}?(?:work|help|solve|fix|worked|helped|solved|fixed|working|resolve|resolved|change|changed|gone|do (?:it|anything|the trick)|make (?:any|a) difference|any better|the (?:answer|solution|problem|case|issue)|what i (?:asked|need|meant))",
     r"^(?:no|nope|nah|nein|nee|non)[.!]+ ",
@@ -228,6 +228,7 @@ _NONE = _whole(
     r"[-–—_/?]+",
     r"(?:it's |its |it is |this is )?(?:just |only |rather )?(?:a )?(?:general|generic)(?: (?:issue|problem|question|thing|one|nature))?", r"(?:it's |it is |it was )?not (?:displayed|shown|visible|given|available|known|applicable)(?: (?:anywhere|at all|there))?",
     r"(?:es (?:wird|gibt|ist|kommt)|er (?:is|wordt)|il n'y a|no (?:hay|sale|aparece))\b.{0,30}\b(?:kein\w*|nichts|geen|niets|pas|aucune?|rien|ning\w+|mensaje|error)\b.{0,40}", r"(?:kein\w*|geen|aucune?|ning\w+) (?:fehler\w*|fout\w*|melding|meldung|message|erreur|mensaje|error|produkt|product|produit|producto)(?: .{0,40})?",
+    _FILLER + r"(?:there (?:is|was)|there's|i (?:see|get|have)|we (?:see|get|have)|it shows|shows) no (?:error|message|error message|text|code)(?: (?:i|it|he|she|we|they|just|at all|as|the)\b.{0,80})",
     _FILLER + r"(?:none|nothing|nil|n/a|unknown)(?:[,.;:]+ ?| - ).{0,80}",
     _FILLER + r"(?:none|no|nope|nothing|nil|null|unknown|n/?a|n\.a|not applicable|-|--|—|no ?one|nada|keine?r?|geen|aucune?|ninguno)(?: (?:really|at all|that i (?:know|see)|shown|visible|here|specific(?:ally)?|in particular))*",
     _FILLER + r"(?:there (?:really |just |simply |actually )?(?:is|are|was|were)|there's|theres|it (?:just |only |simply )?shows?|i (?:see|get|have|got)|we (?:see|get|have)|shows|it's|its|it has|it gives?|it displays?)(?: just| simply| actually| really)? (?:none|nothing|no(?: (?:such|specific|particular|real|visible|exact|special|single|one|proper|actual|clear))*(?: (?:error|errors|message|messages|error message|error messages|error text|text|code|product|products|name|product name|notification|warning))?)(?: (?:shown|displayed|visible|at all|there|given|to see|anywhere|whatsoever|on (?:the )?screen|just .{0,60}|it just .{0,60}|only .{0,60}|specifically|involved|in particular))*(?:(?:[,.;:-]+| but| because| and| so) ?.{0,80})?",
@@ -461,9 +462,14 @@ def has_other_words(folded: str) -> bool:
     return len(said) > 2 and 2 * sum(word not in about for word in said) >= len(said) and "please" not in said
 
 
+_DROPPED: Final = later.pattern(
+    r"^(?:ok(?:ay)?[,.]? |no[,.]? |ah[,.]? |well[,.]? )?(?:forget (?:it|that)|never ?mind|nvm|leave it|drop it|scratch that|scrap that|cancel(?: that| it| please)?)(?:[,.!;]+|\.\.\.| -) "
+)
+
+
 def is_cancel(folded: str) -> bool:
-    """Never mind: only as the whole message, since products may be called anything."""
-    return words(folded) <= 14 and bool(_CANCEL.match(folded))
+    """Never mind: as the whole message or with a pause behind it, since products may be called anything."""
+    return words(folded) <= 14 and bool(_CANCEL.match(folded) or (_DROPPED.match(folded) and not is_person(folded)))
 
 
 def is_none(folded: str) -> bool:

@@ -92,6 +92,7 @@ _ABOUT_IT: Final = later.pattern(
 _ABOUT_FACET: Final = later.pattern(
     r"^(?:and|what about|how about|same|but|for|with|on|no|not|sorry|actually|i mean|we|i|in|is it|does|oh|ah|hm|wait|also|or|it's|its|then|if|ok|okay|my mistake|correction|the same)\b|\?$|^[\w ]{1,20}$"
 )
+_IF_NOT: Final = later.pattern(r"^(?:and |but |so |ok |then )*(?:what )?if (?:it|that|this)\b")
 _WHAT_IF: Final = later.pattern(r"^(?:and |but |so |ok |then )*(?:what )?(?:if|when|should)\b.*\?$")
 _DIFFERENT: Final = later.pattern(
     r"\b(?:another|different|new|other|second|next|separate|unrelated|one more|something else)\b.{0,25}\b(?:problem|issue|question|error|thing|topic|case|matter)\b|^(?:next|also|besides|by the way|btw)\b"
@@ -156,7 +157,7 @@ _IN_QUOTES: Final = later.pattern(r"\"([^\"\n]{8,500})\"|“([^”\n]{8,500})”
 def _error_told(text: str) -> str:
     """The error message in a text that tells it: in quotation marks, or behind a colon; nothing if it is not so told."""
     quoted = [next(filter(None, match.groups())) for match in _IN_QUOTES.finditer(text[:2_000])]
-    if len(quoted) == 1 and phrases.words(quoted[0]) >= 3:
+    if len(quoted) == 1 and phrases.words(quoted[0]) >= 2:
         return str(quoted[0])
     lead = _LEAD_IN.match(text[:2_000])
     return text[lead.end() :].strip() if lead else ""
@@ -165,11 +166,10 @@ def _error_told(text: str) -> str:
 def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     """The diagnosis with the error as it goes into a case: all of the message where hardly anything else is said."""
     whole = text.strip()
-    if _exact(diagnosis):
-        told = _error_told(whole)
-        longer = not diagnosis.error_text or len(diagnosis.error_text) > len(told)
-        if told and longer and _exact(world.diagnose(told, {})):
-            return replace(diagnosis, error_text=told)
+    told = _error_told(whole) or _error_line(whole, world)
+    longer = not diagnosis.error_text or len(diagnosis.error_text) > len(told)
+    if told and longer and _exact(world.diagnose(told, {})):
+        return replace(diagnosis, error_text=told)
     exact = bool(_exact(diagnosis))
     if not exact and _is_told(diagnosis.error_text):
         return replace(diagnosis, error_text="")
@@ -177,6 +177,22 @@ def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     mostly = diagnosis.kind is InputKind.ERROR and len(diagnosis.error_text) >= 0.5 * len(whole)
     text = whole if known or mostly else diagnosis.error_text
     return replace(diagnosis, error_text=error_of(text)) if text else diagnosis
+
+
+_FEW_LINES: Final = 8
+
+
+def _error_line(text: str, world: World) -> str:
+    """The one line of a short message that is a known error, where all other lines are said to us."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    if not 1 < len(lines) <= _FEW_LINES or len(text) > 1_000:
+        return ""
+    rest = [
+        line
+        for line in lines
+        if not (_is_told(line) or line.endswith(("?", ":", ",")) or phrases.is_greeting(phrases.fold(line)))
+    ]
+    return rest[0] if len(rest) == 1 else ""
 
 
 _TELLS: Final = later.pattern(
@@ -187,7 +203,9 @@ _TELLS: Final = later.pattern(
 
 def _is_told(text: str) -> bool:
     """Whether it is a person's own sentence about what goes wrong, and no message that a program shows."""
-    return "\n" not in text and bool(_TELLS.search(text)) and not re.search(r"[\[\]{}<>=|:\"“_]|\d{3}", text)
+    small = text[:1].islower() and phrases.words(text) >= 4 and not re.search(r"\d|[a-z][A-Z]", text)
+    tells = small or bool(_TELLS.search(text))
+    return "\n" not in text and tells and not re.search(r"[\[\]{}<>=|:\"“_]|\d{3}", text)
 
 
 def _exact(diagnosis: Diagnosis) -> tuple[str, ...]:
@@ -214,6 +232,12 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
     fresh = [name for name in exact if name not in now.offered]
     if not fresh and (phrases.is_person(folded) or diagnosis.handover >= _HANDOVER or _person_beside(text)):
         return PersonWanted(text=text, error=diagnosis.error_text if diagnosis.error_text != text.strip() else "")
+    if now.phase in (Phase.PROPOSING, Phase.REFUSING) and open_case is None:
+        given = details.labelled(text) if not exact or "\n" in text.strip() else Details()
+        given = given or _labelled_behind(text)
+        if given.product and phrases.fold(given.product) not in common_words(world.knowledge):
+            none = given.error if given.error and phrases.is_none(phrases.fold(given.error)) else None
+            return GaveDetails(product=given.product, error=None if none else given.error, none_said=none or "")
     if open_case is not None:
         act = _about_case(now, event, folded, diagnosis)
         if act is not None:
@@ -331,7 +355,7 @@ def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, w
         return helped if helped or not phrases.is_will_try(folded) else WillTry()
     if phrases.is_solved(folded):
         return SaidYes(text=text)
-    if now.phase is Phase.REFUSING and phrases.is_go_ahead(folded):
+    if now.phase is Phase.REFUSING and (phrases.is_go_ahead(folded) or _AGREES.match(folded)):
         return SaidYes(text=text)
     if phrases.is_thanks(folded):
         return Thanked()
@@ -349,7 +373,12 @@ _PATTERN: Final = 0.35  # a pattern that fits
 _HELPED_AT: Final = 0.45  # the least that a yes or a no must come to
 _HELPED_LEAD: Final = 0.15  # and how far all else must be behind it
 _LONGEST_REACTION: Final = 45  # words
-_FLAT_NO: Final = later.pattern(r"^(?:no|nope|nah|nein|nee|non)\b")
+_FLAT_NO: Final = later.pattern(
+    r"^(?:no|nope|nah|nein|nee|non)\b|^(?:that|this|it) (?:wasn't|isn't|was not|is not) (?:it|the)\b|\bso,? no$|[,.:;!] no$"
+)
+_PLEASED: Final = later.pattern(
+    r"\b(?:i'?m|we'?re|he'?s|she'?s|they'?re) (?:back )?in\b|\b(?:went|came|goes|got) through\b|\bexplains\b|\bfound (?:it|both|that|them)\b|\bboth found\b|\ball (?:good|clear|sorted|set)\b|\bworks? now\b|\bhappy days\b|\bsorted\b|\b(?:ace|wunderbar|prima|perfekt|parfait|tak|tack|lekker|dat werkt)\b"
+)
 _SCORN: Final = later.pattern(
     r"\bwast(?:e|ing|ed)\b|\bfor nothing\b|\b(?:useless|worthless|rubbish|garbage|nonsense)\b"
 )
@@ -370,7 +399,8 @@ def _helped(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, wor
     solved = phrases.is_solved(folded) or phrases.is_yes(folded)
     thanks = phrases.is_thanks(folded)
     stressed = bool(_STRESSED.search(text)) and not text.isupper()
-    good = max(heard.scores["solved"] + _PATTERN * solved, heard.scores["thanks"] + _PATTERN * thanks)
+    pleased = bool(_PLEASED.search(folded)) and not phrases.is_no(folded)
+    good = max(heard.scores["solved"] + _PATTERN * (solved or pleased), heard.scores["thanks"] + _PATTERN * thanks)
     no = _says_no(text, folded)
     flat = no and (_FLAT_NO.match(folded) or _SCORN.search(folded))
     bad = heard.scores["not_solved"] + _PATTERN * (no or stressed) + _PATTERN * bool(flat)
@@ -381,8 +411,12 @@ def _helped(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, wor
     if good >= _HELPED_AT and good >= max(bad, rest) + _HELPED_LEAD:
         return SaidYes(text=text)
     if bad >= _HELPED_AT and bad >= max(good, rest) + (0.0 if no else _HELPED_LEAD):
-        return SaidNo(text=text, error=_beside_no(text, diagnosis.error_text))
+        labelled = details.labelled(text).error or _labelled_behind(text).error or ""
+        return SaidNo(text=text, error=labelled or _beside_no(text, diagnosis.error_text))
     return None
+
+
+_AGREES: Final = later.pattern(r"^(?:yes|yeah|yep|sure|ja|oui|please do|ok(?:ay)?)\b[^?]{0,30}$")
 
 
 def _beside_case(text: str, folded: str) -> Act | None:
@@ -501,8 +535,12 @@ def _follow_up(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, 
         }
         if facet not in mine or (now.psa and facet != now.psa):
             return FollowedUp(text=text, kind="facet", value=facet)
-    if count <= 12 and _WHERE.search(folded) and not _says_no(text, folded):
+    if is_different(text):
+        return None
+    if count <= 12 and _WHERE.search(folded) and not _says_no(text, folded) and not _own_answer(now, diagnosis, world):
         return FollowedUp(text=text, kind="where")
+    if count <= 7 and _IF_NOT.match(folded):
+        return FollowedUp(text=text, kind="detail")
     meaning = _MEANING.match(folded)
     if meaning and _mentioned(now, meaning["term"], world.knowledge):
         return FollowedUp(text=text, kind="detail")
@@ -566,7 +604,7 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
     given = details.labelled(event.text)
     if given:
         return GaveDetails(product=given.product, error=given.error)
-    if phrases.is_solved(folded):
+    if phrases.is_solved(folded) or (now.phase is Phase.WAITING and _solved_first(event.text)):
         return SaidYes(text=event.text)
     address = details.email_in(event.text)
     if address:
@@ -618,6 +656,10 @@ def _change(now: Conversation, text: str) -> Corrected | None:
 def _from_each_sentence(text: str) -> list[str]:
     """All of the text, then what is left behind each of its first sentences."""
     starts = [0, *(match.end() for match in _SENTENCES.finditer(text[:300]))]
+    starts += [
+        match.end()
+        for match in re.finditer(r"[,;] +(?=(?:please )?(?:change|correct|set|update) (?:the|my) )", text[:300])
+    ]
     return [text[start:] for start in starts if text[start:].strip()]
 
 
@@ -681,11 +723,21 @@ def _shared(labels: Iterable[tuple[object, str]]) -> set[str]:
     }
 
 
+_OF_PRODUCT: Final = later.pattern(r"^(?:ok |so |and )?(?:the )?(?:affected )?product(?: name)?(?: is| was|'s)\b")
+
+
+def _solved_first(text: str) -> bool:
+    """Whether a message of several sentences begins with the news that it works."""
+    parts = [part for part in _SENTENCES.split(text.strip()[:300]) if part and part.strip()]
+    return len(parts) > 1 and 2 <= phrases.words(parts[0]) <= 5 and phrases.is_solved(phrases.fold(parts[0]))
+
+
 def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World) -> Act:
     text = event.text
-    if phrases.is_solved(folded):
+    about_product = bool(_OF_PRODUCT.match(folded))  # "the product is Works Now! Suite"
+    if not about_product and (phrases.is_solved(folded) or _solved_first(text)):
         return SaidYes(text=text)
-    if phrases.is_cancel(folded):
+    if not about_product and phrases.is_cancel(folded):
         return Cancelled()
     change = _change(now, text)
     if change:
@@ -723,6 +775,17 @@ def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World)
     return _value(now, text, diagnosis, world, error_like=error_like)
 
 
+_OWN_PREFIX: Final = later.pattern(r"(?:Error|ERROR): +[^\n]+$")  # as programs begin what they print
+
+
+def _labelled_behind(text: str) -> Details:
+    """Fields behind labels that come after something else was said: "It still fails. Product: X"."""
+    if "\n" in text or len(text) > 500:
+        return Details()
+    rest = _from_each_sentence(text)[1:]
+    return next(filter(None, (details.labelled(each, lone_error_label=True) for each in rest)), Details())
+
+
 _ASIDE: Final = later.pattern(
     r"^(?:(?:uh+|um+|hm+|ok(?:ay)?|wait|sorry|sry|hang on|hold on|one (?:thing|question|sec)|quick question|question|stop|and|but|so|well|before (?:i do|that|i answer|we go on|this|i forget|you ask)|first|btw|by the way|also|oh)[ ,:.;!-]+){1,4}"
     r"(?P<question>(?:what|where|why|how|when|which|who|can|could|does|do|did|is|are|will|would|should|may|must)\b[^\n]{3,200}\?)$",
@@ -739,7 +802,11 @@ def _question_within(text: str) -> str:
 def _given_details(now: Conversation, text: str) -> GaveDetails | None:
     """Fields behind labels or told in a sentence. Where only the error is missing, the message is rather the error."""
     only_error = now.asking is Field.ERROR_MESSAGE and now.product.settled
+    if now.asking is Field.PRODUCT_NAME and not now.product.labelled and _OWN_PREFIX.match(text.strip()):
+        return GaveDetails(error=text.strip())
     given = details.labelled(text, lone_error_label=now.product.labelled, whole_error=only_error)
+    if not given and not only_error:
+        given = _labelled_behind(text)
     if given:
         none = given.error if given.error and phrases.is_none(phrases.fold(given.error)) else None
         return GaveDetails(

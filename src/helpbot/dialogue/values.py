@@ -30,8 +30,8 @@ _FRAME: Final = later.pattern(
     re.IGNORECASE,
 )
 _TAIL: Final = later.pattern(
-    r"(?:(?:[,;(]|\s[-–—])\s*(?:and |but |so |because |though |if that )?(?:i|i'm|we|it|its|it's|that|which|not|sorry|sry|please|pls|thanks|thx|thank you|cheers|every|always|as|in case|he|she|they|my mistake|my bad|the (?:one|error)|if|mixed)\b[^\n]*"
-    r"|\s+(?:and|but) (?:it|i|we|the error|the message|that|they|this)\b[^\n]*|\s+(?:only|please|pls|thanks|thx|thank you|sir|madam|btw|i think|i guess|i believe|i suppose|if that helps|as i said|if you must know)[.!]*|[.!]+)$",
+    r"(?:(?:[,;(]|\s[-–—])\s*(?:and |but |so |because |though |if that )?(?:i|i'm|we|it|its|it's|that|which|not|sorry|sry|please|pls|thanks|thx|thank you|ta|tnx|danke|merci|bedankt|cheers|mate|every|always|as|in case|he|she|they|my mistake|my bad|the (?:one|error)|if|mixed)\b[^\n]*"
+    r"|\s+(?:and|but) (?:it|i|we|the error|the message|that|they|this)\b[^\n]*|\s+(?:only|please|pls|thanks|thx|thank you|ta|tnx|tks|danke|merci|bedankt|cheers|mate|sir|madam|btw|i think|i guess|i believe|i suppose|if that helps|as i said|if you must know)[.!]*|[.!]+)$",
     re.IGNORECASE,
 )
 _SENTENCE_END: Final = later.pattern(r"[.!?…]\s+|\n+")
@@ -47,7 +47,7 @@ _SIGN_OFF: Final = later.pattern(
     re.IGNORECASE,
 )
 _GREETING_LINE: Final = later.pattern(
-    r"^(?:hi|hello|hey|hallo|hoi|dear|good (?:morning|afternoon|evening|day)|namaste|bonjour|guten (?:tag|morgen)|moin|hola|greetings)\b[^\n:{}<>=]{0,80}(?:\n+|[,.!] +|: +)",
+    r"^(?:hi|hiya|hello|hey|hei|hej|howdy|hallo|hoi|dear|good (?:morning|afternoon|evening|day)|namaste|bonjour|guten (?:tag|morgen)|moin|hola|greetings)\b[^\n:{}<>=]{0,80}(?:\n+|[,.!] +|: +)",
     re.IGNORECASE,
 )
 # A line, or the start of one, that speaks of the error below or behind it.
@@ -55,6 +55,7 @@ _LEAD: Final = later.pattern(
     r"^(?:i|we|my|our|it|here|below|another|new|now|this|that|the|getting|also|wir|ich|nous|on|je|when|while|after|what|every|and|but|so|ok|please|same|for|on|in|with)(?:'[a-z]+)?\b[^\n{}<>=\[\]\"“\d]{0,160}(?::[ \t]*\n+|:[ \t]+|\n\s*\n+|\b(?:error|message|this|below|following)[ \t]*\n+)(?=\S)",
     re.IGNORECASE,
 )
+_SMALL_LEAD: Final = later.pattern(r"^[a-z][a-z' ]{1,40}:[ \t]*\n+(?=\S)")  # "fine again:", and the message below
 _ERROR_FRAME: Final = later.pattern(
     r"^(?:(?:the|my|our|full|exact|complete|whole|actual|correct|only|and|but|now|new)\s+)*(?:(?:error|err|message|msg|text|toast|pop-?up|screen|log|banner|notification|line)(?:[ _](?:message|text|code|msg))?|it|this|which|that|they|he|she|salesbuildr|autotask|connectwise|the bot|the system|the page)"
     r"(?:\s+(?:just|only|still|always|now|actually|literally))?(?:\s+(?:says?|said|is saying|is|was|reads?|shows?|showed|states?|goes|displays?|gives?|gave|reports?|throws?|told)|'s|’s)(?:\s+(?:me|us|now|actually|really|only|just))?(?:\s+(?:this|the following|as follows|exactly|like this|so))?(?P<mark>[ \t]*[:=][ \t]*|[ \t]*\n\s*|[ \t]+(?=[\"“'‘`«{\[<A-Z0-9]))(?P<value>\S[\s\S]*)$",
@@ -98,7 +99,11 @@ def _only_name(text: str) -> str:
     parts = [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
     if not 1 < len(parts) <= 3:
         return ""
-    cut = [_TAIL.sub("", part[_opener_end(part) :]).strip() for part in parts]
+    cut = [part[_opener_end(part) :] for part in parts]
+    framed = [match["value"] for part in cut if (match := _FRAME.match(part))]
+    if len(framed) == 1 and _is_name(name := _TAIL.sub("", framed[0]).strip()):
+        return name
+    cut = [_TAIL.sub("", part).strip() for part in cut]
     named = [part for part in cut if _is_name(part) and words(part) >= 2]
     others = [part for part in parts if not any(name in part for name in named)]
     return named[0] if len(named) == 1 and len(others) == len(parts) - 1 and all(map(_is_talk, others)) else ""
@@ -134,7 +139,7 @@ def _lead_end(text: str) -> int:
     opener = _OPENER.match(text[end : end + 200])
     if opener and _ERROR_FRAME.match(text[end + opener.end() : end + _MOST]):
         end += opener.end()
-    lead = _LEAD.match(text[end : end + 400])
+    lead = _LEAD.match(text[end : end + 400]) or _SMALL_LEAD.match(text[end : end + 400])
     return end + lead.end() if lead and end + lead.end() < len(text) else end
 
 
