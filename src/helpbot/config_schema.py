@@ -68,7 +68,7 @@ class AnswersTable(_Table):
 
     wrong_price: Annotated[float, Field(ge=1, le=1000)] = 10.0
     """What a confident answer to something the articles do not cover costs, in unneeded "I don't know"."""
-    mixed_price: Annotated[float, Field(ge=0, le=1000)] = 2.0
+    mixed_price: Annotated[float, Field(ge=0, le=1000)] = 1.5
     """What the answer to a neighbouring problem costs."""
     ask_price: Annotated[float, Field(ge=0, le=1000)] = 0.5
     """What one question back costs."""

@@ -29,7 +29,7 @@ class Policy:
 
     wrong_price: float = 10.0  # a confident answer to what the articles do not cover
     mixed_price: float = (
-        2.0  # the answer to a neighbouring problem: it is near, and it says what it took the question for
+        1.5  # the answer to a neighbouring problem: it is near, and it says what it took the question for
     )
     ask_price: float = 0.5  # one question back, even though it leads to the right answer
     slope: float = 1.0  # of the log odds of a confidence: what rated traffic says of it (`helpbot tune`)
