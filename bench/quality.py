@@ -83,7 +83,7 @@ def _shipped(knowledge_dir: Path, exam: Path, encoder: Encoder | None, *, plot: 
     if plot:
         print(chart(quality.bins()))
     engine = open_engine(knowledge_dir, encoder=encoder).engine
-    for part in ("a", "b"):
+    for part in ("a", "b", "d", "e"):
         if not (exam / f"questions-{part}.jsonl").is_file():
             continue
         sets = {

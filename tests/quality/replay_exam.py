@@ -2,8 +2,8 @@
 
     python tests/quality/replay_exam.py [--mode words|hybrid|both] [--show] [PART ...]
 
-Prints for each part (a, b, c) how many conversations went wholly as expected, and of a and c what went wrong; part b
-is for the final figure, so of that nothing but the totals is ever printed. `--show` prints every reply of a and c.
+Prints for each part how many conversations went wholly as expected, and what went wrong; of b, e and h, which are for
+the figures, nothing but the totals is ever printed. `--show` prints every reply of the others.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 EXAM: Final = ROOT / "tests/quality/exam"
+BLIND: Final = ("b", "e", "h")
 NOON: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -101,9 +102,9 @@ def _case_differs(wanted: dict[str, Any], case: dict[str, Any]) -> Iterator[str]
 def main() -> None:
     """Play the parts asked for in the modes asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
-    parser.add_argument("parts", nargs="*", default=["a", "b", "c"], help="which of a, b, c")
+    parser.add_argument("parts", nargs="*", default=list("abcdefgh"), help="which of a to h")
     parser.add_argument("--mode", choices=("words", "hybrid", "both"), default="both")
-    parser.add_argument("--show", action="store_true", help="print what is said, of a and c")
+    parser.add_argument("--show", action="store_true", help="print what is said")
     parser.add_argument("--only", default="", help="only conversations whose id begins so")
     given = parser.parse_args()
     from helpbot import model
@@ -129,7 +130,7 @@ def _part(part: str, mode: str, world: World, *, show: bool, only: str) -> None:
         replies, wrong = played(line, world)
         right += not wrong
         at_first += any(problem.startswith("turn 0:") for problem in wrong)
-        if part in ("b", "e", "h"):
+        if part in BLIND:
             continue
         if show:
             print(f"\n--- {line['id']}")
