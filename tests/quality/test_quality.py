@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpbot.compiled import Compiled, open_engine
-from helpbot.evaluation import chart, held_aside, is_held_aside, measure, read_asked, regress, svg
+from helpbot.evaluation import Asked, chart, held_aside, is_held_aside, measure, read_asked, regress, svg
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAM = ROOT / "tests/quality/exam"
@@ -30,6 +30,19 @@ def test_pasted_errors_are_recognised(compiled: Compiled) -> None:
     quality = measure(compiled.engine, read_asked(EXAM / "errors-a.jsonl"))
     assert quality.right >= 0.97
     assert quality.wrong == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Opportunity was not found in Salesforce", "taxCode 80 is an inactive", "Ticket was not found in Autotask",
+        "Agreement has no external identifier", "Contract was not found in HaloPSA", "Opportunity was not found in HubSpot",
+        "QuickBooks authentication error: please verify your credentials", "Xero API rate limit exceeded",
+    ],
+)  # fmt: skip
+def test_a_look_alike_is_not_answered_as_the_known_error(compiled: Compiled, text: str) -> None:
+    asked = Asked(text=text, outcomes=frozenset({"no_answer"}))
+    assert not measure(compiled.engine, [], [asked]).wrongly_answered
 
 
 @pytest.mark.parametrize(("name", "least"), [("ambiguous-a", 0.8), ("handover-a", 0.85)])

@@ -30,6 +30,7 @@ from helpbot.understanding.weigh import (
     OTHERS,
     REFUSED,
     SIGNALS,
+    SIGNS,
     Found,
     Judgement,
     judge,
@@ -67,6 +68,8 @@ _EXPLAINED: Final = 3  # candidates with evidence
 _PROBLEMS: Final = 4  # of one message
 _CERTAIN: Final = 0.99
 _BROAD_FROM: Final = 0.25  # the classifier's score for questions that could mean several things
+_ANOTHER: Final = 0.4  # the most that is claimed for an error which names another thing than the known one
+_UNHEARD: Final = 0.35  # the share of what is said, by rarity
 _COVERED: Final = 0.95  # how likely one of several meanings is meant when the field is known
 
 
@@ -530,6 +533,8 @@ class Engine:
         unknown = unwrapped.error_text
         if any(match.score >= SURE for match in reading.matches):
             unknown = ""
+        if unknown and _is_another_error(weighed.signs):
+            confidence, known = min(confidence, _ANOTHER), min(known, _ANOTHER)
         elif self._broad(reading, weighed):
             return self._open_question(reading, weighed), 0.0
         handover = _handover(
@@ -725,6 +730,15 @@ def _falling(values: Sequence[float]) -> list[float]:
             last = pools.pop()
             pools[-1] += last
     return [sum(pool) / len(pool) for pool in pools for _ in pool]
+
+
+def _is_another_error(signs: Floats) -> bool:
+    """Whether an error that no signature knows names a thing the best candidate never speaks of, in words never heard.
+
+    "Opportunity was not found in Salesforce" is all but the known one, and not it.
+    """
+    sign = dict(zip(SIGNS, signs.tolist(), strict=True))
+    return bool(sign["odd entities"] >= 1 and sign["unheard"] >= _UNHEARD)
 
 
 def _handover(score: float, best: float) -> float:
