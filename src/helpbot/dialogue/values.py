@@ -63,7 +63,6 @@ _ERROR_FRAME: Final = later.pattern(
 )
 _CASED: Final = later.pattern(r"[\"“'‘`«{\[<A-Z0-9]")
 _FENCE_OPEN: Final = later.pattern(r"^\s*(?:```|~~~)[\w+-]*[ \t]*\n?")
-_FENCE_SHUT: Final = later.pattern(r"\n?[ \t]*(?:```|~~~)[ \t]*$")
 _ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "yxcvbnm", "azertyuiop", "qsdfghjklm")
 _MOST: Final = 5_000  # characters: longer values are pastes, of which only the edges are looked at
 
@@ -154,7 +153,11 @@ def unfenced(value: str) -> str:
     opened = _FENCE_OPEN.match(value)
     if not opened:
         return value
-    return _FENCE_SHUT.sub("", value[opened.end() :]) if _FENCE_SHUT.search(value[opened.end() :]) else value
+    inner = value[opened.end() :].rstrip()
+    for fence in ("```", "~~~"):
+        if inner.endswith(fence):
+            return inner.removesuffix(fence).rstrip(" \t").removesuffix("\n")
+    return value
 
 
 def _unquoted(value: str) -> str:
