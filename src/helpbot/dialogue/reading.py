@@ -45,6 +45,7 @@ from helpbot.knowledge.base import KnowledgeBase
 from helpbot.knowledge.vocabulary import Vocabulary
 from helpbot.messages import Field
 from helpbot.understanding.diagnosis import Diagnosis, InputKind
+from helpbot.understanding.speech import Heard
 
 __all__ = ["common_words", "error_below", "facet_named", "is_different", "read"]
 
@@ -350,8 +351,9 @@ def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis,
 
 def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
     """What is said to an answer, a question back or a refusal."""
-    if now.phase is Phase.PROPOSING and world.hear(text) is not None and phrases.words(folded) <= _LONGEST_REACTION:
-        helped = _helped(now, text, folded, diagnosis, world)
+    short = now.phase is Phase.PROPOSING and phrases.words(folded) <= _LONGEST_REACTION
+    if short and (heard := world.hear(text)) is not None:
+        helped = _helped(now, text, folded, diagnosis, world, heard)
         return helped if helped or not phrases.is_will_try(folded) else WillTry()
     if phrases.is_solved(folded):
         return SaidYes(text=text)
@@ -386,15 +388,10 @@ _STRESSED: Final = later.pattern(r"\b(?:IS|ARE|WAS|DID|DO|DOES|HAVE|HAS|ALREADY|
 _NOT_SHOUTED: Final = later.pattern(r"(?:^|[.!?,] )NOT[.!]")
 
 
-def _helped(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
+def _helped(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World, heard: Heard) -> Act | None:
     """A yes or a no to "did this solve it?", in whatever words; None where it is rather something else."""
-    if phrases.words(folded) > _LONGEST_REACTION:
-        return None
     if _NOT_SHOUTED.search(text):
         return SaidNo(text=text)
-    heard = world.hear(text)
-    if heard is None:
-        return None
     question = phrases.looks_like_question(text) or text.rstrip().endswith("?")
     solved = phrases.is_solved(folded) or phrases.is_yes(folded)
     thanks = phrases.is_thanks(folded)

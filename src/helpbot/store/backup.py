@@ -399,7 +399,7 @@ def _load_postgres(engine: PostgresEngine, source: Path, erased: set[str], furth
         for table in own:
             cursor.execute(str(CreateTable(table, if_not_exists=True).compile(dialect=postgresql.dialect())))  # type: ignore[no-untyped-call]  # untyped there
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
-                cursor.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=postgresql.dialect())))  # type: ignore[no-untyped-call]
+                cursor.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=postgresql.dialect())))  # type: ignore[no-untyped-call]  # untyped there
         for table in reversed((*TABLES, *own)):
             cursor.execute(str(table.delete().compile(dialect=dialect)))
         for line in lines:
