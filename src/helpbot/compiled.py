@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +27,7 @@ from helpbot.knowledge.article import Article, Chunk, Section
 from helpbot.knowledge.base import Example, KnowledgeBase, ScriptTurn
 from helpbot.knowledge.resolution import Escalate, Kind, Older, Point, Resolution, Source, Step
 from helpbot.knowledge.vocabulary import Vocabulary
+from helpbot.later import dataclass
 from helpbot.loading import cache_folder, content_version
 from helpbot.messages import Field
 from helpbot.retrieval.checksum import checksum

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from helpbot.errors import Fault, SettingError
+from helpbot.later import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,8 +14,9 @@ collect faults and report them all at once instead of stopping at the first.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from helpbot.later import dataclass
 
 __all__ = [
     "CallError",

@@ -7,10 +7,12 @@ Plain frozen values without behaviour, so that each channel is two pure translat
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+from helpbot.later import dataclass
 
 __all__ = [
     "NOTHING",

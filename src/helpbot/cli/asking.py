@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpbot.cli.common import asked_bot, asked_knowledge, batch, places, text_of, tty, write_json, wrong
+from helpbot.later import dataclass
 
 if TYPE_CHECKING:
     from helpbot.bootstrap import Mind

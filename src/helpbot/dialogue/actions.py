@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from helpbot.later import dataclass
 from helpbot.messages import NOTHING, Reply
 
 __all__ = ["Action", "ChangeCase", "OpenCase", "Relay", "Say", "TellAgents"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from helpbot.later import dataclass
 from helpbot.understanding.diagnosis import Diagnosis
 
 __all__ = [

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
+from helpbot.later import dataclass
 from helpbot.messages import NOTHING, Channel, Choice, Field, Person
 
 __all__ = ["CaseRef", "CaseState", "Conversation", "FieldValue", "Owner", "Phase"]

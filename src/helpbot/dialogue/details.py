@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from helpbot import later
 from helpbot.dialogue.phrases import fold, words
 from helpbot.dialogue.values import product_of, unfenced, without_sign_off
+from helpbot.later import dataclass
 
 __all__ = [
     "Details",

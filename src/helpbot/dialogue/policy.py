@@ -7,10 +7,11 @@ with a neighbour of what was meant, and asking back. The operator sets them; the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import exp, log
 from typing import TYPE_CHECKING, Final
 
+from helpbot.later import dataclass
 from helpbot.understanding.diagnosis import Candidate, Problem
 
 if TYPE_CHECKING:

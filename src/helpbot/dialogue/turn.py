@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ from helpbot.dialogue import phrases
 from helpbot.dialogue.actions import Action, Say
 from helpbot.dialogue.conversation import CaseRef, Conversation, FieldValue, Owner, Phase
 from helpbot.dialogue.world import World
+from helpbot.later import dataclass
 from helpbot.messages import (
     Choice,
     Field,

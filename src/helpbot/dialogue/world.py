@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from helpbot.knowledge.base import KnowledgeBase
+from helpbot.later import dataclass
 from helpbot.messages import Channel
 from helpbot.understanding.diagnosis import Diagnosis
 from helpbot.understanding.speech import Heard

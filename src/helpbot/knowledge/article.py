@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from helpbot.errors import Origin
+from helpbot.later import dataclass
 
 __all__ = ["Article", "Chunk", "Section"]
 

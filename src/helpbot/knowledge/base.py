@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from helpbot.knowledge.article import Article, Chunk
 from helpbot.knowledge.resolution import Resolution, Source
 from helpbot.knowledge.vocabulary import Vocabulary
+from helpbot.later import dataclass
 from helpbot.messages import Citation
 
 __all__ = ["Example", "KnowledgeBase", "ScriptTurn"]

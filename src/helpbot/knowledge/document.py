@@ -7,10 +7,10 @@ Aliases, explicit tags and keys given twice are refused: the first can blow a sm
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from helpbot.errors import Fault
+from helpbot.later import dataclass
 
 __all__ = ["Document", "Tree", "read_yaml"]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 
 from helpbot.errors import Origin
+from helpbot.later import dataclass
 from helpbot.messages import Field
 
 __all__ = ["Escalate", "Kind", "Older", "Point", "Resolution", "Source", "Step"]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from helpbot import later
 from helpbot.knowledge.article import Section
 from helpbot.knowledge.parse import plain
+from helpbot.later import dataclass
 
 __all__ = ["Shaped", "fix_shaped", "shape"]
 

@@ -8,11 +8,11 @@ is decided by `understanding.signatures`; both cut text into words by `cut_words
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from helpbot import later
 from helpbot.errors import Origin
+from helpbot.later import dataclass
 
 __all__ = [
     "GENERIC",

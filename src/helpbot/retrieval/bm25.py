@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from rank_bm25 import BM25Plus
 
+from helpbot.later import dataclass
 from helpbot.retrieval import fast
 from helpbot.retrieval.segment import LARGEST_SEGMENT, Segment, build_segment, merge_segments
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, overload
 
 import numpy as np
 
 from helpbot.knowledge.article import Chunk
+from helpbot.later import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from math import exp
 from typing import Final
 
 from helpbot import later
+from helpbot.later import dataclass
 
 __all__ = ["error_likeness"]
 

@@ -10,7 +10,7 @@ questions and errors (docs/benchmarks/retrieval.md); nothing in them is made for
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from itertools import pairwise
 from math import log
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from helpbot.later import dataclass
 from helpbot.retrieval.bm25 import Bm25Index, Ranked, best_of
 from helpbot.retrieval.chunks import Chunks
 from helpbot.retrieval.fusion import linear

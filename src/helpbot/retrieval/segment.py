@@ -10,12 +10,13 @@ length changes, and nothing stored ever grows stale. Four bytes a posting, and e
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 import numpy as np
+
+from helpbot.later import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

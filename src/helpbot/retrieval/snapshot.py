@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from helpbot.errors import SnapshotError
+from helpbot.later import dataclass
 from helpbot.retrieval.bm25 import Bm25Index
 from helpbot.retrieval.checksum import checksum
 from helpbot.retrieval.chunks import Chunks, StoredChunks, text_of

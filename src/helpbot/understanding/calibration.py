@@ -6,11 +6,12 @@ All of it is deterministic and small: some thousand rows of a dozen features.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from helpbot.later import dataclass
 
 __all__ = ["Bin", "Isotonic", "Logistic", "auroc", "reliability"]
 

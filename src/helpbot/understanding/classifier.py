@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import log
 from threading import Thread
@@ -19,6 +18,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from helpbot.later import dataclass
 
 if TYPE_CHECKING:
     from helpbot.retrieval.tokens import Tokenizer

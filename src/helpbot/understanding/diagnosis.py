@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from helpbot.later import dataclass
 from helpbot.messages import NOTHING
 
 __all__ = ["Candidate", "Diagnosis", "Evidence", "InputKind", "Passage", "Problem"]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from helpbot.knowledge.signature import Signature, compile_signature, mine_signatures
+from helpbot.later import dataclass
 from helpbot.messages import NOTHING
 from helpbot.retrieval.kind import error_likeness
 from helpbot.retrieval.search import ArticleHit, Hit, Searcher, weights_for

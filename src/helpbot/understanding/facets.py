@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from helpbot.later import dataclass
 
 if TYPE_CHECKING:
     from helpbot.knowledge.vocabulary import Vocabulary

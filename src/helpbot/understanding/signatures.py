@@ -14,7 +14,7 @@ another word is not what was pasted, however much else agrees.
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from itertools import pairwise, takewhile
 from typing import Final
@@ -23,6 +23,7 @@ import numpy as np
 from rapidfuzz.distance import OSA, Indel, LCSseq
 
 from helpbot.knowledge.signature import STOP, TYPES, WORD, Signature, cut_words, plain, words_of
+from helpbot.later import dataclass
 from helpbot.understanding.unwrap import Unwrapped
 
 __all__ = ["SURE", "SignatureIndex", "SignatureMatch"]

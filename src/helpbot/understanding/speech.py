@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import log
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from helpbot.later import dataclass
 from helpbot.understanding.classifier import fit
 
 __all__ = ["ACTS", "OTHER", "Encode", "Heard", "SpeechActs"]

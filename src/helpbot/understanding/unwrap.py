@@ -8,13 +8,13 @@ Every pattern is bounded or possessive and nothing recurses, so that time grows 
 import re
 import unicodedata
 from bisect import bisect_right
-from dataclasses import dataclass
 from html import unescape
 from itertools import islice, pairwise
 from typing import Final, Literal
 
 from helpbot import later
 from helpbot.knowledge.signature import words_of
+from helpbot.later import dataclass
 
 __all__ = ["LIMIT", "Kind", "Segment", "Unwrapped", "unwrap"]
 

@@ -10,12 +10,13 @@ Two steps, each a plain linear rule whose weights were learnt on questions that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import exp, log
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from helpbot.later import dataclass
 
 if TYPE_CHECKING:
     from helpbot.understanding.calibration import Logistic
