@@ -11,7 +11,6 @@ import json
 import os
 import struct
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -37,7 +36,7 @@ from helpbot.understanding.calibration import Logistic
 from helpbot.understanding.classifier import Examples, Kernel
 from helpbot.understanding.engine import Engine, Trained, tokenizer_of
 from helpbot.understanding.weigh import Judgement
-from helpbot.vectors import Remembered, encoder_id
+from helpbot.vectors import encoder_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +85,7 @@ def open_engine(
                 report(f"{error}")
     from helpbot.loading import load_knowledge
     from helpbot.understanding.training import train
+    from helpbot.vectors import Remembered
 
     knowledge = load_knowledge(knowledge_dir)
     if report:
@@ -112,6 +112,8 @@ def is_compiled(knowledge_dir: Path, encoder: Encoder | None) -> bool:
 
 
 def _save(path: Path, pieces: list[bytes]) -> None:
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".engine-", dir=path.parent)
     try:

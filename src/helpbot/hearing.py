@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from zipfile import BadZipFile
 
 from helpbot.errors import Fault, KnowledgeError
 from helpbot.loading import cache_folder
 from helpbot.understanding.speech import ACTS, OTHER, Encode, Heard, SpeechActs
-from helpbot.vectors import Remembered, encoder_id
+from helpbot.vectors import encoder_id
 
 if TYPE_CHECKING:
     from helpbot.knowledge.base import KnowledgeBase
@@ -81,6 +79,8 @@ def _open(bot: Path, knowledge: KnowledgeBase, encoder: Encoder | None, *, cache
         found = _stored(path, encode)
         if found is not None:
             return found
+    from helpbot.vectors import Remembered
+
     phrases, faults = read_phrases(bot)
     if faults:
         raise KnowledgeError(faults)
@@ -111,6 +111,8 @@ def others_of(knowledge: KnowledgeBase) -> list[str]:
 
 
 def _stored(path: Path, encode: Encode | None) -> SpeechActs | None:
+    from zipfile import BadZipFile
+
     import numpy as np
 
     try:
@@ -122,6 +124,8 @@ def _stored(path: Path, encode: Encode | None) -> SpeechActs | None:
 
 def _store(path: Path, made: SpeechActs) -> None:
     """Written whole or not at all; a cache that cannot be written costs time, not answers."""
+    import tempfile
+
     import numpy as np
 
     with suppress(OSError):

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +50,8 @@ class Remembered:
 
     def save(self) -> None:
         """Keep what was used since this was opened, together with what others kept meanwhile."""
+        import tempfile
+
         kept = {**self._read(), **self._used}
         kept = dict(list(kept.items())[-_MOST:])
         if not kept:
@@ -65,6 +65,8 @@ class Remembered:
             Path(name).replace(self._path)
 
     def _read(self) -> dict[bytes, NDArray[np.float32]]:
+        from zipfile import BadZipFile
+
         try:
             with np.load(self._path, allow_pickle=False) as arrays:
                 hashes, vectors = arrays["hashes"], np.asarray(arrays["vectors"], np.float32)

@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NoReturn
 
 from helpbot.cli.common import CALLED_WRONGLY, INTERRUPTED
 
@@ -20,12 +20,15 @@ BROKEN_PIPE: Final = 141  # what a shell reports of a program that wrote to a pi
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
-    code = run(sys.argv[1:] if arguments is None else list(arguments))
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    code = run(given)
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
         code = _nobody_reads()
+    if arguments is None and given[:1] == ["ask"]:
+        _end_at_once(code)
     sys.exit(code)
 
 
@@ -103,6 +106,13 @@ def _unforeseen(problem: Exception) -> int:
 def _tell(text: str) -> None:
     if sys.stderr is not None:
         sys.stderr.write(text.rstrip() + "\n")
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """End the process as it stands: `ask` keeps nothing, and to take it down piece by piece is a tenth of its time."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def _nobody_reads() -> int:
