@@ -1,6 +1,7 @@
 """Compile a folder of knowledge into an engine, and keep the result: the second start reads one file.
 
 The file holds the knowledge as JSON, what was learnt as plain arrays, and the index: no pickle, nothing that runs.
+Example questions, of which one answer needs a few at most, lie beside the JSON and are decoded when they are looked at.
 It is named by the hash of the knowledge's files, the code's format and the encoder, is written whole or not at all,
 and is refused if a byte of it is not what was written; then it is made anew.
 """
@@ -10,13 +11,12 @@ from __future__ import annotations
 import json
 import os
 import struct
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from helpbot.errors import Origin, SnapshotError
 from helpbot.knowledge.article import Article, Chunk, Section
 from helpbot.knowledge.base import Example, KnowledgeBase, ScriptTurn
 from helpbot.knowledge.resolution import Escalate, Kind, Older, Point, Resolution, Source, Step
+from helpbot.knowledge.signature import Signature
+from helpbot.knowledge.stored import Stored, joined
 from helpbot.knowledge.vocabulary import Vocabulary
 from helpbot.later import dataclass
 from helpbot.loading import cache_folder, content_version
@@ -34,22 +36,23 @@ from helpbot.retrieval.search import Searcher
 from helpbot.retrieval.snapshot import PREAMBLE, pack, preamble, unpack
 from helpbot.understanding.calibration import Logistic
 from helpbot.understanding.classifier import Examples, Kernel
-from helpbot.understanding.engine import Engine, Trained, tokenizer_of
+from helpbot.understanding.engine import Engine, Trained, signatures_of, tokenizer_of
 from helpbot.understanding.weigh import Judgement
 from helpbot.vectors import encoder_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from helpbot.understanding.encoder import Encoder
+
+T = TypeVar("T")
 
 __all__ = ["FORMAT", "Compiled", "is_compiled", "open_engine"]
 
-FORMAT: Final = 7  # grows with every change of what is learnt or how it is written
+FORMAT: Final = 8  # grows with every change of what is learnt or how it is written
 _MAGIC: Final = b"HELPBOTE"
 _FIRST: Final = struct.Struct("<8sIIQ32s")  # magic, format, length of the header, whole length, checksum of the rest
 _ALIGN: Final = 64
 _ARRAYS: Final = ("idf", "dual", "examples", "labels", "counts", "weights", "heard", "chunks")
+_QUESTIONS: Final = 9  # where in a resolution's row it says how many questions it has
 _KEPT: Final = 6  # files; older ones are removed, so that an author's cache does not grow for ever
 
 
@@ -138,13 +141,20 @@ def _packed(knowledge: KnowledgeBase, trained: Trained, searcher: Searcher) -> l
     arrays["index"] = np.frombuffer(
         b"".join(pack(searcher.indexes, knowledge.chunks, source=knowledge.version)), np.uint8
     )
+    for name, items in _apart(knowledge, trained).items():
+        data, starts = joined(items)
+        arrays |= {name: np.frombuffer(data, np.uint8), f"{name}_at": np.array(starts, np.int64)}
+    arrays["uses"] = np.array(list(trained.words.values()), np.int64)
     learnt = {
         "resolutions": trained.resolutions,
-        "texts": trained.texts,
-        "tokens": list(trained.tokens),
-        "columns": list(trained.columns),
+        "tokens": _lines_out(trained.tokens),
+        "columns": _lines_out(trained.columns),
+        "words": _lines_out(trained.words),
         "entities": trained.entities,
-        "words": trained.words,
+        "signatures": [
+            [s.id, s.target, s.pattern, s.parts, s.names, s.types, s.origin.path, s.origin.line]
+            for s in signatures_of(knowledge)
+        ],
         "kernel": [getattr(trained.kernel, part.name) for part in fields(trained.kernel)],
         "biases": [judgement.right.bias, judgement.known.bias],
     }
@@ -163,6 +173,24 @@ def _packed(knowledge: KnowledgeBase, trained: Trained, searcher: Searcher) -> l
     return [_FIRST.pack(_MAGIC, FORMAT, len(header), sum(map(len, body)), checksum(body)), *body]
 
 
+def _apart(knowledge: KnowledgeBase, trained: Trained) -> dict[str, list[bytes]]:
+    """What is decoded one by one, when it is looked at."""
+    questions = [question for resolution in knowledge.resolutions.values() for question in resolution.questions]
+    return {
+        "texts": [text.encode("utf-8", "surrogatepass") for text in trained.texts],
+        "questions": [text.encode("utf-8", "surrogatepass") for text in questions],
+        "asked": [json.dumps(_example_out(example), separators=(",", ":")).encode() for example in knowledge.examples],
+    }
+
+
+def _lines_out(words: Iterable[str]) -> str:
+    return "\n".join(words)  # no word holds a line's end
+
+
+def _lines_in(lines: str) -> list[str]:
+    return lines.split("\n") if lines else []
+
+
 def _open(path: Path, encoder: Encoder | None) -> Compiled:
     data = path.read_bytes()
     if len(data) < _FIRST.size or not data.startswith(_MAGIC):
@@ -179,14 +207,16 @@ def _open(path: Path, encoder: Encoder | None) -> Compiled:
             name: np.frombuffer(view, dtype, int(np.prod(shape)), header + at).reshape(shape)
             for name, (dtype, shape, at) in places.items()
         }
-        knowledge = _knowledge_in(json.loads(arrays.pop("knowledge").tobytes()))
-        trained = _trained_in(json.loads(arrays.pop("learnt").tobytes()), arrays)
+        learnt = json.loads(arrays.pop("learnt").tobytes())
+        knowledge = _knowledge_in(json.loads(arrays.pop("knowledge").tobytes()), arrays)
+        trained = _trained_in(learnt, arrays)
+        signatures = [_signature_in(row) for row in learnt["signatures"]]
         index = arrays["index"].data
         stored = unpack(
             index, digest=preamble(bytes(index[:PREAMBLE]), len(index)).digest
         )  # its bytes were summed above
         searcher = Searcher(knowledge.chunks, stored.indexes, tokenizer_of(knowledge.vocabulary))
-        engine = Engine(knowledge, trained, encoder=encoder, searcher=searcher)
+        engine = Engine(knowledge, trained, encoder=encoder, searcher=searcher, signatures=signatures)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise SnapshotError(f"{path}: its content cannot be read ({error}). It will be made again.") from error
     return Compiled(knowledge=knowledge, engine=engine, warm=True)
@@ -197,14 +227,35 @@ def _trained_in(learnt: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -
     return Trained(
         resolutions=tuple(learnt["resolutions"]),
         kernel=Kernel(**dict(zip([p.name for p in fields(Kernel)], learnt["kernel"], strict=True))),
-        columns={name: at for at, name in enumerate(learnt["columns"])},
-        texts=tuple(learnt["texts"]),
-        tokens={name: at for at, name in enumerate(learnt["tokens"])},
+        columns={name: at for at, name in enumerate(_lines_in(learnt["columns"]))},
+        texts=_stored(arrays, "texts", _text_in),
+        tokens={name: at for at, name in enumerate(_lines_in(learnt["tokens"]))},
         entities=tuple(learnt["entities"]),
-        words=learnt["words"],
-        rows=Examples(len(learnt["texts"]), arrays["starts"], arrays["of"], arrays["values"]),
+        words=dict(zip(_lines_in(learnt["words"]), arrays["uses"].tolist(), strict=True)),
+        rows=Examples(len(arrays["texts_at"]) - 1, arrays["starts"], arrays["of"], arrays["values"]),
         judgement=Judgement(arrays["signals"], Logistic(arrays["right"], right), Logistic(arrays["known"], known)),
         **{name: arrays[name] for name in _ARRAYS},
+    )
+
+
+def _stored(arrays: Mapping[str, NDArray[Any]], name: str, decode: Callable[[bytes], T]) -> Stored[T]:
+    return Stored(arrays[name].data, arrays[f"{name}_at"].data, decode)
+
+
+def _text_in(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogatepass")
+
+
+def _signature_in(row: list[Any]) -> Signature:
+    name, target, pattern, parts, names, types, path, line = row
+    return Signature(
+        id=name,
+        target=target,
+        pattern=pattern,
+        parts=tuple(parts),
+        names=tuple(names),
+        types=tuple(types),
+        origin=Origin(path, line),
     )
 
 
@@ -240,7 +291,7 @@ def _knowledge_out(knowledge: KnowledgeBase) -> dict[str, Any]:
                 r.cause,
                 {k: list(v) for k, v in r.applies_to.items()},
                 r.errors,
-                r.questions,
+                len(r.questions),
                 [[p.text, _source_out(p.source), p.term] for p in r.points],
                 [[s.text, _source_out(s.source), s.go] for s in r.steps],
                 r.check,
@@ -257,29 +308,29 @@ def _knowledge_out(knowledge: KnowledgeBase) -> dict[str, Any]:
             dict(vocabulary.entities),
             vocabulary.synonyms,
         ],
-        "examples": [
-            [
-                e.text,
-                e.outcomes,
-                e.resolutions,
-                e.kind,
-                e.line,
-                [[t.user, t.outcomes, t.resolutions, t.awaiting] for t in e.turns],
-            ]
-            for e in knowledge.examples
-        ],
         "chunks": [[c.id, c.article, c.section, c.anchor, c.title, c.text, c.kind] for c in knowledge.chunks],
     }
+
+
+def _example_out(example: Example) -> list[Any]:
+    turns = [[turn.user, turn.outcomes, turn.resolutions, turn.awaiting] for turn in example.turns]
+    return [example.text, example.outcomes, example.resolutions, example.kind, example.line, turns]
 
 
 def _source_out(source: Source) -> list[str]:
     return [source.article, source.anchor]
 
 
-def _knowledge_in(data: Mapping[str, Any]) -> KnowledgeBase:
+def _knowledge_in(data: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> KnowledgeBase:
     products, facets, entities, synonyms = data["vocabulary"]
     articles = [_article_in(row) for row in data["articles"]]
-    resolutions = [_resolution_in(row) for row in data["resolutions"]]
+    questions = _stored(arrays, "questions", _text_in)
+    resolutions: list[Resolution] = []
+    seen = 0
+    for row in data["resolutions"]:
+        own = row[_QUESTIONS]
+        resolutions.append(_resolution_in(row, questions.part(seen, seen + own)))
+        seen += own
     return KnowledgeBase(
         articles={article.id: article for article in articles},
         resolutions={resolution.id: resolution for resolution in resolutions},
@@ -289,31 +340,33 @@ def _knowledge_in(data: Mapping[str, Any]) -> KnowledgeBase:
             entities={entity: tuple(ways) for entity, ways in entities.items()},
             synonyms=tuple(tuple(group) for group in synonyms),
         ),
-        examples=tuple(
-            Example(
-                text=text,
-                outcomes=tuple(outcomes),
-                resolutions=tuple(names),
-                kind=sys.intern(kind),
-                line=line,
-                turns=tuple(
-                    ScriptTurn(
-                        user=user,
-                        outcomes=tuple(came),
-                        resolutions=tuple(about),
-                        awaiting=None if asks is None else tuple(asks),
-                    )
-                    for user, came, about, asks in turns
-                ),
-            )
-            for text, outcomes, names, kind, line, turns in data["examples"]
-        ),
+        examples=_stored(arrays, "asked", _example_in),
         chunks=tuple(
             Chunk(id=number, article=article, section=section, anchor=anchor, title=title, text=text, kind=kind)
             for number, article, section, anchor, title, text, kind in data["chunks"]
         ),
         version=data["version"],
         titles=data["titles"],
+    )
+
+
+def _example_in(raw: bytes) -> Example:
+    text, outcomes, names, kind, line, turns = json.loads(raw)
+    return Example(
+        text=text,
+        outcomes=tuple(outcomes),
+        resolutions=tuple(names),
+        kind=kind,
+        line=line,
+        turns=tuple(
+            ScriptTurn(
+                user=user,
+                outcomes=tuple(came),
+                resolutions=tuple(about),
+                awaiting=None if asks is None else tuple(asks),
+            )
+            for user, came, about, asks in turns
+        ),
     )
 
 
@@ -334,9 +387,9 @@ def _article_in(row: list[Any]) -> Article:
     )
 
 
-def _resolution_in(row: list[Any]) -> Resolution:
-    name, title, label, kind, topic, source, cause, applies_to, errors, questions = row[:10]
-    points, steps, check, older, see_also, escalate, origin = row[10:]
+def _resolution_in(row: list[Any], questions: Sequence[str]) -> Resolution:
+    name, title, label, kind, topic, source, cause, applies_to, errors = row[:_QUESTIONS]
+    points, steps, check, older, see_also, escalate, origin = row[_QUESTIONS + 1 :]
     return Resolution(
         id=name,
         title=title,
@@ -347,7 +400,7 @@ def _resolution_in(row: list[Any]) -> Resolution:
         cause=cause,
         applies_to=MappingProxyType({facet: tuple(values) for facet, values in applies_to.items()}),
         errors=tuple(errors),
-        questions=tuple(questions),
+        questions=questions,
         points=tuple(Point(text=text, source=Source(*cited), term=term) for text, cited, term in points),
         steps=tuple(Step(text=text, source=Source(*cited), go=go) for text, cited, go in steps),
         check=check,

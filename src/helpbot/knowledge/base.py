@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from helpbot.knowledge.article import Article, Chunk
@@ -43,7 +43,7 @@ class KnowledgeBase:
     articles: Mapping[str, Article]
     resolutions: Mapping[str, Resolution]
     vocabulary: Vocabulary = Vocabulary()
-    examples: tuple[Example, ...] = ()
+    examples: Sequence[Example] = ()
     chunks: tuple[Chunk, ...] = ()
     version: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)  # "article#anchor" -> the heading's text

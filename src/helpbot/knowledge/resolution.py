@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
@@ -80,7 +80,7 @@ class Resolution:
     cause: str
     applies_to: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     errors: tuple[str, ...] = ()
-    questions: tuple[str, ...] = ()
+    questions: Sequence[str] = ()
     points: tuple[Point, ...] = ()
     steps: tuple[Step, ...] = ()
     check: str = ""

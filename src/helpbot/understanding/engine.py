@@ -92,7 +92,7 @@ class Trained:
     rows: Examples
     dual: Singles
     examples: Singles
-    texts: tuple[str, ...]
+    texts: Sequence[str]
     labels: NDArray[np.int32]
     tokens: Mapping[str, int]
     counts: NDArray[np.uint8]
@@ -227,8 +227,12 @@ class Engine:
         *,
         encoder: Encoder | None = None,
         searcher: Searcher | None = None,
+        signatures: Sequence[Signature] | None = None,
     ) -> None:
-        """`encoder` is the one that `trained` was learnt with (or None if it was learnt without)."""
+        """`encoder` is the one that `trained` was learnt with (or None if it was learnt without).
+
+        `searcher` and `signatures` are those of the knowledge, where they were made before.
+        """
         self.knowledge, self.trained = knowledge, trained
         self.encoder = encoder if trained.meaning else None
         self.tokenizer = searcher.tokenizer if searcher is not None else tokenizer_of(knowledge.vocabulary)
@@ -237,7 +241,8 @@ class Engine:
         loose = tokenizer_of(knowledge.vocabulary, loose=True)
         self.vectoriser = Vectoriser(trained.columns, trained.idf, trained.kernel, self.tokenizer, loose)
         names = [way for values in knowledge.vocabulary.facets.values() for ways in values.values() for way in ways]
-        self.signatures = SignatureIndex(signatures_of(knowledge), protected=names)
+        known = signatures_of(knowledge) if signatures is None else signatures
+        self.signatures = SignatureIndex(known, protected=names)
         self.spelling = Spelling(trained.words, protected=ENTITIES)
         self._count = len(trained.resolutions)
         self._number = {name: number for number, name in enumerate(trained.resolutions)}

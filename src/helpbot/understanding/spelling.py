@@ -23,15 +23,13 @@ _MOST: Final = 40  # words of a text that are looked up
 class Spelling:
     """The words of one knowledge, arranged to find the one that was meant. Immutable, safe to share."""
 
-    __slots__ = ("_by_start", "_known", "_memory")
+    __slots__ = ("_by_start", "_counts", "_known", "_memory")
 
     def __init__(self, counts: Mapping[str, int], protected: Iterable[str] = ()) -> None:
         """`counts` says how often each word (lower case) is used; `protected` words are never changed."""
         self._known = frozenset(counts) | frozenset(protected)
-        self._by_start: dict[str, list[str]] = {}
-        for word, count in counts.items():
-            if count >= _RARE and _WORD.fullmatch(word):
-                self._by_start.setdefault(word[0], []).append(word)
+        self._counts = counts
+        self._by_start: dict[str, list[str]] = {}  # arranged when the first unknown word comes
         self._memory: dict[str, str] = {}
 
     def correct(self, text: str) -> str:
@@ -52,15 +50,24 @@ class Spelling:
                 done = found.end()
         return "".join(out) + text[done:] if out else text
 
+    def _arranged(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for word, count in self._counts.items():
+            if count >= _RARE and _WORD.fullmatch(word):
+                found.setdefault(word[0], []).append(word)
+        self._by_start = found  # whole or not at all: several threads may ask
+        return found
+
     def _meant(self, word: str) -> str:
         """The one word that was meant; "" if none or several may be."""
         known = self._memory.get(word)
         if known is None:
+            by_start = self._by_start or self._arranged()
             slips = 2 if len(word) >= _LONG else 1
             near: list[tuple[int, str]] = []
             # The first letter is hardly ever wrong; the second may have been typed before it.
             for start in {word[0], word[1]}:
-                for other in self._by_start.get(start, ()):
+                for other in by_start.get(start, ()):
                     if abs(len(other) - len(word)) <= slips:
                         distance = OSA.distance(word, other, score_cutoff=slips)
                         if distance <= slips and not _inflected(word, other):
