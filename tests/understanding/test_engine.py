@@ -142,6 +142,34 @@ The message `Door handle is frozen solid` means that the lock has iced over.
 
 The door is painted green every spring, with two coats.
 """
+HINGE = """
+## The hinge squeaks {#hinge}
+
+`Hinge 4 reports a squeak` means that it is dry. Oil it.
+"""
+RESOLUTION = """id: hinge
+title: The hinge squeaks
+label: Squeaking hinge
+kind: fix
+topic: doors
+applies_to: {}
+errors: ["Hinge {number:int} reports a squeak"]
+questions:
+  - the hinge squeaks
+  - why does my door make a noise
+  - squeaking whenever it moves
+  - how is a hinge oiled
+  - "a noise \u2013 every morning"
+source: door#hinge
+cause: The hinge is dry.
+steps:
+  - text: Oil it.
+    source: door#hinge
+check: Move the door.
+"""
+QUESTIONS = """{"text": "what does a new door cost", "outcome": "no_answer", "kind": "near"}
+{"text": "noise", "outcome": "clarify", "resolutions": ["hinge"]}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -209,13 +237,19 @@ def test_a_stored_engine_answers_like_the_one_it_was_made_from(
     monkeypatch.setenv("HELPBOT_CACHE", str(tmp_path))
     folder = tmp_path / "knowledge"
     (folder / "articles").mkdir(parents=True)
-    (folder / "articles" / "door.md").write_text(ARTICLE)
+    (folder / "articles" / "door.md").write_text(ARTICLE + HINGE)
+    (folder / "resolutions").mkdir()
+    (folder / "resolutions" / "hinge.yaml").write_text(RESOLUTION)
+    (folder / "questions.jsonl").write_text(QUESTIONS)
     told: list[str] = []
     first = open_engine(folder)
+    assert len(first.engine.signatures) == 2  # the author's, and the one that stands in the article
     again = open_engine(folder, report=told.append)
     assert (first.warm, again.warm) == (False, True)
     assert first.knowledge == again.knowledge
-    assert first.engine.diagnose("the door is stuck") == again.engine.diagnose("the door is stuck")
+    assert first.engine.signatures.signatures == again.engine.signatures.signatures
+    for text in ("the door is stuck", "Door handle is frozen solid", "teh dor squeeks", "how is the hinge oild"):
+        assert first.engine.diagnose(text) == again.engine.diagnose(text)
     stored = next(tmp_path.glob("engine-*.bin"))
     whole = stored.read_bytes()
     for broken in (whole[:-10], whole[:200], b"", whole[:300] + b"\xff" + whole[301:], b"not an engine"):
