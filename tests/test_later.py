@@ -2,10 +2,11 @@
 
 import copy
 import dataclasses
+import inspect
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from threading import Barrier, Thread
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -64,6 +65,9 @@ QUESTIONS: list[Callable[[Any], object]] = [
     lambda kind: dataclasses.asdict(dataclasses.replace(kind(name="a"), count=5)),
     lambda kind: dataclasses.astuple(copy.deepcopy(kind(name="a", parts=["x"]))),
     lambda kind: kind.__match_args__,
+    lambda kind: get_type_hints(kind.__init__),
+    lambda kind: [each.kind for each in inspect.signature(kind).parameters.values()],
+    lambda kind: isinstance(kind(name="a"), Hashable),
     lambda kind: (kind.__name__, kind.__qualname__, kind.__module__, kind.__doc__, kind.__slots__),
 ]
 
@@ -109,6 +113,21 @@ def test_a_class_may_be_built_upon_before_it_is_written() -> None:
     base: Any = later.dataclass(slots=True)(described())
     more: Any = later.dataclass(slots=True)(type("More", (base,), {"__annotations__": {"extra": int}, "extra": 0}))
     assert repr(more("a", extra=3)) == "More(name='a', count=1, parts=[], extra=3)"
+
+
+def test_a_class_that_does_more_than_take_its_fields_does_it() -> None:
+    class Square:
+        """A value with something worked out."""
+
+        side: int
+        area: int = dataclasses.field(init=False)
+        tags: dict[str, str] = dataclasses.field(default_factory=dict, kw_only=True)
+
+        def __post_init__(self) -> None:
+            self.area = self.side**2
+
+    made: Any = later.dataclass(slots=True)(Square)
+    assert repr(made(3, tags={})).endswith("Square(side=3, area=9, tags={})")
 
 
 def test_values_are_pickled_and_matched() -> None:
