@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import re
 import socket
 import tempfile
 import threading
@@ -196,7 +197,14 @@ class Bot:
         return self.http.post("/events", content=raw, headers=sent)
 
     def event(
-        self, event: dict[str, Any], *, team: str = TEAM, event_id: str = "", own: bool = True, **headers: str
+        self,
+        event: dict[str, Any],
+        *,
+        team: str = TEAM,
+        event_id: str = "",
+        own: bool = True,
+        authorized: str = "",
+        **headers: str,
     ) -> httpx.Response:
         body = {
             "token": "old",
@@ -208,7 +216,9 @@ class Bot:
             "event": event,
         }
         if own:
-            body["authorizations"] = [{"team_id": team, "user_id": BOT, "is_bot": True, "enterprise_id": None}]
+            body["authorizations"] = [
+                {"team_id": authorized or team, "user_id": BOT, "is_bot": True, "enterprise_id": None}
+            ]
         return self.signed(json.dumps(body), **headers)
 
     def say(
@@ -219,7 +229,7 @@ class Bot:
         event = {
             "type": "message", "channel": channel, "user": user, "text": text, "ts": ts, "client_msg_id": f"m-{ts}",
             "channel_type": "im" if channel.startswith("D") else "channel", "team": TEAM,
-            **({"thread_ts": thread} if thread else {}), **more,
+            "blocks": rich_text(text), **({"thread_ts": thread} if thread else {}), **more,
         }  # fmt: skip
         answer = self.event(event)
         assert answer.status_code == 200, answer.text
@@ -235,7 +245,7 @@ class Bot:
             self.say(words, user=user, channel=channel, thread=thread, ts=ts)
         event = {
             "type": "app_mention", "channel": channel, "user": user, "text": words, "ts": ts, "team": TEAM,
-            **({"thread_ts": thread} if thread else {}),
+            "blocks": rich_text(words), **({"thread_ts": thread} if thread else {}),
         }  # fmt: skip
         assert self.event(event).status_code == 200
         return ts
@@ -287,13 +297,21 @@ class Bot:
                 "type": "message", "message_ts": ts or "1.1", "channel_id": channel, "is_ephemeral": bool(name),
                 **({"thread_ts": message["thread_ts"]} if message.get("thread_ts") else {}),
             },
-            "message": message, "response_url": self.slack.response_url(name or f"press-{next(self._ids)}"),
-            "actions": [action],
+            # Of a message that one person sees, Slack tells no more than its id.
+            **({} if name else {"message": message}),
+            "response_url": self.slack.response_url(name or f"press-{next(self._ids)}"), "actions": [action],
         }  # fmt: skip
         return self.form(payload)
 
     def submit(
-        self, view: dict[str, Any], values: dict[str, Any], *, user: str = "U0ANN", user_team: str = TEAM
+        self,
+        view: dict[str, Any],
+        values: dict[str, Any],
+        *,
+        user: str = "U0ANN",
+        user_team: str = TEAM,
+        team: str = TEAM,
+        app_team: str | None = None,
     ) -> httpx.Response:
         """Submit a window; a value is text, ("option", id) or ("files", files)."""
         state: dict[str, Any] = {}
@@ -310,11 +328,12 @@ class Bot:
                 entry = {"type": element["type"], "value": given}
             state[block["block_id"]] = {element["action_id"]: entry}
         payload = {
-            "type": "view_submission", "team": {"id": TEAM}, "user": {"id": user, "team_id": user_team}, "api_app_id": "A01",
+            "type": "view_submission", "team": {"id": team}, "user": {"id": user, "team_id": user_team}, "api_app_id": "A01",
             "trigger_id": self.slack.trigger(),
             "view": {
                 "id": view["id"], "type": "modal", "callback_id": view["callback_id"], "state": {"values": state},
                 "private_metadata": view["private_metadata"], "hash": "h", "blocks": view["blocks"],
+                "app_installed_team_id": app_team or team,
             },
         }  # fmt: skip
         return self.form(payload)
@@ -347,6 +366,41 @@ class Bot:
 
     def case_thread(self, n: int = -1) -> list[dict[str, Any]]:
         return self.slack.thread("C0CASES", self.root(n)["ts"])
+
+
+_MARK = re.compile(r"<([^<>]+)>")
+
+
+def rich_text(text: str) -> list[dict[str, Any]]:
+    """The blocks that Slack's own composer sends beside `text`: fences, mentions and links as elements."""
+    elements: list[dict[str, Any]] = []
+    for n, piece in enumerate(text.split("```")):
+        if n % 2:
+            elements.append({"type": "rich_text_preformatted", "elements": [_literal(piece)], "border": 0})
+        elif piece.strip():
+            elements.append({"type": "rich_text_section", "elements": _elements(piece)})
+    return [{"type": "rich_text", "block_id": "b1", "elements": elements}] if elements else []
+
+
+def _literal(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")}
+
+
+def _elements(text: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    end = 0
+    for match in _MARK.finditer(text):
+        if match.start() > end:
+            found.append(_literal(text[end : match.start()]))
+        target, _, label = match[1].partition("|")
+        if target.startswith("@"):
+            found.append({"type": "user", "user_id": target[1:]})
+        elif target.startswith("!"):
+            found.append({"type": "broadcast", "range": target[1:]})
+        else:
+            found.append({"type": "link", "url": target, **({"text": label} if label else {})})
+        end = match.end()
+    return [*found, _literal(text[end:])] if end < len(text) else found
 
 
 def find_button(message: dict[str, Any], label: str) -> dict[str, Any]:

@@ -133,6 +133,7 @@ class StandIn:
         self.uploads: dict[str, bytes] = {}
         self.files: dict[str, bytes] = {}
         self.shared: list[dict[str, Any]] = []
+        self.stored: dict[str, dict[str, Any]] = {}  # files that people put into Slack, by id
         self.triggers: set[str] = set()
         self.dms: dict[str, str] = {}
         self.fetched: list[str] = []
@@ -462,6 +463,8 @@ class StandIn:
         return {"ok": True, "files": [{"id": file["id"]} for file in files]}, {}, 200
 
     def _do_files_info(self, args: dict[str, Any], team: str, no: Any) -> Any:
+        if args["file"] in self.stored:
+            return {"ok": True, "file": self.stored[args["file"]]}, {}, 200
         shares = [file for file in self.shared if file["id"] == args["file"]]
         if not shares:
             return no("file_not_found")

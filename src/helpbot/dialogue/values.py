@@ -62,7 +62,8 @@ _ERROR_FRAME: Final = later.pattern(
     re.IGNORECASE,
 )
 _CASED: Final = later.pattern(r"[\"“'‘`«{\[<A-Z0-9]")
-_FENCE_OPEN: Final = later.pattern(r"^\s*(?:```|~~~)[\w+-]*[ \t]*\n?")
+# A language stands alone on the fence's line; Slack's text puts the block's first word right behind the fence.
+_FENCE_OPEN: Final = later.pattern(r"^\s*(?:```|~~~)(?:[\w+-]*[ \t]*\n)?")
 _ROWS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "yxcvbnm", "azertyuiop", "qsdfghjklm")
 _MOST: Final = 5_000  # characters: longer values are pastes, of which only the edges are looked at
 

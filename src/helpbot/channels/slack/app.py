@@ -189,7 +189,7 @@ class Listeners:
     def on_home(self, body: dict[str, Any]) -> None:
         """The app was opened: its home page, or the talk with it."""
         event = body.get("event") or {}
-        team, user = str(body.get("team_id", "")), str(event.get("user", ""))
+        team, user = payloads.team_of(body), str(event.get("user", ""))
         kind = "prompts" if event.get("tab") == "messages" else "home"
         data = {"team": team, "user": user, "channel": event.get("channel", ""), "thread": ""}
         self._keep(f"event:{body.get('event_id', '')}", f"home:{team}:{user}", kind, data)
@@ -197,7 +197,7 @@ class Listeners:
     def on_assistant(self, body: dict[str, Any]) -> None:
         """A talk was opened in the legacy assistant view."""
         thread = (body.get("event") or {}).get("assistant_thread") or {}
-        team = str(body.get("team_id", ""))
+        team = payloads.team_of(body)
         data = {"team": team, "user": thread.get("user_id", ""), "channel": thread.get("channel_id", "")}
         self._keep(
             f"event:{body.get('event_id', '')}",
@@ -388,10 +388,12 @@ class Listeners:
 def _who(body: Body) -> dict[str, Any]:
     """Who pressed, where: what every interaction tells."""
     user, container = body.get("user") or {}, body.get("container") or {}
-    team = body.get("team") or {}
+    team, view = body.get("team") or {}, body.get("view") or {}
     message = body.get("message") or {}
+    # A window that somebody of another company submits names both workspaces; the bot knows only its own.
+    own = view.get("app_installed_team_id") if isinstance(view, Mapping) else ""
     return {
-        "team": str(team.get("id") or user.get("team_id") or ""),
+        "team": str(own or team.get("id") or user.get("team_id") or ""),
         "channel": str((body.get("channel") or {}).get("id") or container.get("channel_id") or ""),
         "user": str(user.get("id") or ""),
         "user_team": str(user.get("team_id") or ""),

@@ -279,11 +279,15 @@ class Slack:
             seen.update(known.get(listed) or ())
         return channel in seen
 
-    def fetch(self, team: str, url: str) -> bytes | None:
+    def fetch(self, team: str, url: str, file: str = "") -> bytes | None:
         """A file somebody sent, from Slack's own hosts only; None if it is elsewhere, too long or not to be had.
 
-        The token goes along, so no redirect is followed. SlackFault where Slack does not answer now.
+        Where no address is known, Slack is asked for that of `file`, its id. The token goes along, so no redirect is
+        followed. SlackFault where Slack does not answer now.
         """
+        url = url or self._address_of(team, file)
+        if not url:
+            return None
         if not self._ours(url):
             log.warning("a file was not fetched: it is not on a host of Slack's")
             return None
@@ -308,6 +312,16 @@ class Slack:
         except httpx.HTTPError as error:
             raise SlackFault(f"Slack does not hand out the file ({type(error).__name__})") from error
         return bytes(found)
+
+    def _address_of(self, team: str, file: str) -> str:
+        try:
+            found = self.call(team, "files.info", file=file).get("file") if file else None
+        except SlackFault as fault:
+            if not fault.permanent:
+                raise
+            return ""  # it was deleted, or is hidden from us
+        known = found if isinstance(found, Mapping) else {}
+        return str(known.get("url_private_download") or known.get("url_private") or "")
 
     def respond(self, url: str, **message: Any) -> bool:
         """Answer an interaction by its own address; whether Slack took it."""

@@ -115,7 +115,7 @@ class Deeds:
         place = Place.read(known.thread) if known is not None and known.thread else said.place
         assert place is not None
         with self._thinking(said, known.conversation if known is not None else "") as answered:
-            receipt = self._receive(said, place)
+            receipt = self._receive(said, place, self._all_of(said, deed))
             answered(any(message.author != "user" for message in receipt.messages))
 
     def _receive(self, said: Heard, place: Place, text: str | None = None) -> Receipt:
@@ -132,6 +132,12 @@ class Deeds:
         )
         self._settle(receipt, said.place.key)
         return receipt
+
+    def _all_of(self, said: Heard, deed: Deed) -> str:
+        """What was typed, with the texts that were too long to be typed: Slack makes snippets of them."""
+        read = self._files.snippets(said.team, said.files, patient=deed.attempts < FILE_TRIES)
+        pasted = [f"```\n{text.strip(chr(10))}\n```" for text in read if text.strip()]
+        return "\n".join(part for part in (said.text, *pasted) if part)
 
     def _settle(self, receipt: Receipt, place_key: str = "") -> None:
         """What follows from every act of a user: their thread has a conversation, and what stood above was read."""
@@ -254,8 +260,11 @@ class Deeds:
     def _press(self, data: Mapping[str, Any]) -> None:
         """The message shows what was chosen instead of its buttons."""
         label = str(data.get("label", ""))
-        shown = draw.pressed(data.get("blocks") or (), label, str(data["user"]) if not data.get("ephemeral") else "")
-        text = str(data.get("text", "")) or label
+        blocks, text = data.get("blocks") or (), str(data.get("text", ""))
+        if not blocks and data.get("ephemeral"):  # Slack tells no more of a message that one person sees than its id
+            blocks, text = self._drawn_again(data["value"])
+        shown = draw.pressed(blocks, label, str(data["user"]) if not data.get("ephemeral") else "")
+        text = text or label
         with contextlib.suppress(SlackFault):
             if data.get("ephemeral"):
                 self._slack.respond(str(data.get("response_url", "")), replace_original=True, text=text, blocks=shown)
@@ -263,6 +272,14 @@ class Deeds:
                 self._slack.call(
                     str(data["team"]), "chat.update", channel=data["channel"], ts=data["ts"], text=text, blocks=shown
                 )
+
+    def _drawn_again(self, value: Mapping[str, Any]) -> tuple[Sequence[draw.Block], str]:
+        """The message that has a button, from the record: the last of it, where it took several."""
+        found = self._desk.messages(str(value.get("c", "")), after=int(value.get("s", 0)) - 1, limit=1)
+        if not found:
+            return (), ""
+        drawn = self._sender.drawn(found[0])
+        return limits.messages(drawn.blocks)[-1], drawn.text
 
     def _may_press(self, data: Mapping[str, Any], owner: str) -> bool:
         """A conversation's buttons are for who asked, and for agents."""

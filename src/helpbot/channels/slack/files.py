@@ -23,6 +23,7 @@ from helpbot.messages import Channel
 
 __all__ = ["Enclosed", "Files", "Found", "Lost", "Shelf"]
 
+SNIPPET: Final = 64 * 1024  # bytes of a text that is read as if it had been typed
 BEGUN: Final = "?"  # before a file's id: it was uploaded, and perhaps shared
 
 
@@ -81,6 +82,25 @@ class Files:
         if files:
             self._state.keep("files", key, [_whereabouts(team, file) for file in files])
 
+    def snippets(self, team: str, files: Sequence[File], *, patient: bool) -> list[str]:
+        """What stands in the texts that Slack made files of, since they were too long for a message.
+
+        SlackFault while one is not to be had for the moment and the caller is `patient`.
+        """
+        found = []
+        for file in files:
+            if not file.snippet or file.size > SNIPPET:
+                continue
+            try:
+                content = self._slack.fetch(team, file.url, file.id)
+            except SlackFault:
+                if patient:
+                    raise
+                content = None
+            if content is not None and len(content) <= SNIPPET and b"\0" not in content:
+                found.append(content.decode("utf-8", "replace"))
+        return found
+
     def enclose(self, key: str, team: str, files: Sequence[File], case: Case, *, patient: bool) -> Enclosed:
         """Make an agent's files ready for the user. The same key again comes to the same.
 
@@ -110,7 +130,7 @@ class Files:
             where = "the website takes no files" if case.channel is Channel.WIDGET else "a terminal shows no files"
             return Lost(name=name, why=where)
         try:
-            content = self._slack.fetch(team, file.url)
+            content = self._slack.fetch(team, file.url, file.id)
         except SlackFault:
             if patient:
                 raise
@@ -146,7 +166,7 @@ class Files:
         return Found(
             name=entry["name"],
             link=entry.get("link", ""),
-            content=lambda: self._slack.fetch(entry["team"], entry["url"]),
+            content=lambda: self._slack.fetch(entry["team"], entry["url"], entry.get("id", "")),
         )
 
     def put(
@@ -193,4 +213,4 @@ class Files:
 
 
 def _whereabouts(team: str, file: File) -> dict[str, str]:
-    return {"team": team, "url": file.url, "name": file.name, "link": file.link}
+    return {"team": team, "id": file.id, "url": file.url, "name": file.name, "link": file.link}

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from helpbot.channels.slack import richtext
 from helpbot.channels.slack.mrkdwn import typed
 from helpbot.channels.slack.places import Place
 from helpbot.channels.slack.settings import Direction, SlackSettings
@@ -21,6 +22,7 @@ __all__ = [
     "heard",
     "looks_like_question",
     "own_user",
+    "team_of",
     "value",
     "words_of",
 ]
@@ -38,13 +40,17 @@ _ERROR: Final = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file somebody sent. `url` needs the bot's token, which goes to Slack's own hosts only."""
+    """A file somebody sent. `url` needs the bot's token, which goes to Slack's own hosts only.
+
+    It is empty where Slack names a file and has to be asked for the rest, as in channels shared with other companies.
+    """
 
     id: str
     name: str
     url: str
     size: int
     link: str
+    snippet: bool = False  # a text that was too long for a message: Slack makes a file of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +90,19 @@ def own_user(body: Mapping[str, Any]) -> str:
     return ""
 
 
+def team_of(body: Mapping[str, Any]) -> str:
+    """The workspace whose bot heard an event.
+
+    In a channel shared with another company the event's own `team_id` may be the other's, where the bot is a stranger.
+    """
+    entries = body.get("authorizations")
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, Mapping) and entry.get("is_bot") and entry.get("team_id"):
+            return str(entry["team_id"])
+    event = body.get("event")
+    return str(body.get("team_id") or (event.get("team") if isinstance(event, Mapping) else "") or "")
+
+
 def heard(body: Mapping[str, Any]) -> Heard | None:
     """What a person said, in a message or app_mention event; None for anything else, our own words first of all."""
     event = body.get("event")
@@ -110,7 +129,7 @@ def edited(body: Mapping[str, Any]) -> Heard | None:
 def _heard(
     body: Mapping[str, Any], event: Mapping[str, Any], said: Mapping[str, Any], edited_at: str = ""
 ) -> Heard | None:
-    team = str(body.get("team_id") or event.get("team") or "")
+    team = team_of(body)
     channel, user, ts = (str(event.get("channel") or ""), str(said.get("user") or ""), str(said.get("ts") or ""))
     root = str(said.get("thread_ts") or ts)
     if not (
@@ -127,6 +146,8 @@ def _heard(
     if user in {own, "USLACKBOT"}:
         return None
     raw = str(said.get("text") or "")
+    unnamed = event.get("type") == "app_mention" and not own
+    text = richtext.said(said.get("blocks"), own, drop_lead=unnamed)
     return Heard(
         team=team,
         channel=channel,
@@ -134,7 +155,7 @@ def _heard(
         user_team=str(said.get("user_team") or said.get("source_team") or said.get("team") or team),
         ts=ts,
         root=root,
-        text=typed(_without_lead(raw) if event.get("type") == "app_mention" and not own else raw, own),
+        text=typed(_without_lead(raw) if unnamed else raw, own) if text is None else text,
         files=tuple(files(said.get("files"))),
         in_thread=root != ts,
         mention=event.get("type") == "app_mention" or (bool(own) and f"<@{own}" in raw),
@@ -160,6 +181,7 @@ def files(values: Any) -> list[File]:
                     url=str(value.get("url_private_download") or value.get("url_private") or ""),
                     size=size if isinstance(size, int) else 0,
                     link=str(value.get("permalink") or ""),
+                    snippet=value.get("mode") == "snippet",
                 )
             )
     return found[:20]
@@ -167,7 +189,7 @@ def files(values: Any) -> list[File]:
 
 def words_of(message: Mapping[str, Any]) -> str:
     """All that a message says to who looks at it: programs put their alerts into blocks and attachments."""
-    parts = [typed(str(message.get("text") or ""))]
+    parts = [richtext.said(message.get("blocks")) or typed(str(message.get("text") or ""))]
     if not parts[0].strip():
         parts = list(_said_in(message.get("blocks")))
     for attached in message.get("attachments") or () if isinstance(message.get("attachments"), list) else ():

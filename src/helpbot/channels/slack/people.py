@@ -44,13 +44,13 @@ class People:
         be asked: then nobody acts.
         """
         agents = self._settings.agents
-        if not agents.named or (user_team and user_team != team):
+        if not agents.named:
             return False
         likely = user in agents.people or team in agents.teams or bool(agents.groups)
         if not likely:
             return False
         profile = self._profile(team, user)
-        if str(profile.get("team_id") or team) != team:
+        if not _belongs(profile, team, user_team):
             return False
         barred = ("is_bot", "deleted", "is_restricted", "is_ultra_restricted", "is_stranger", "is_workflow_bot")
         if any(profile.get(name) for name in barred) or not profile:
@@ -91,6 +91,19 @@ class People:
         with self._lock:
             self._groups[key] = (self._now(), members)
         return members
+
+
+def _belongs(profile: Mapping[str, Any], team: str, user_team: str) -> bool:
+    """Whether somebody is of this workspace, by what Slack knows of them and by what their message says.
+
+    In an Enterprise organisation people have a workspace of their own or none, and messages name the organisation.
+    """
+    grid = profile.get("enterprise_user")
+    organisation = str(grid.get("enterprise_id") or "") if isinstance(grid, Mapping) else ""
+    teams = grid.get("teams") if isinstance(grid, Mapping) else None
+    if isinstance(teams, list) and team in teams:
+        return user_team in {"", team, organisation} or user_team in teams
+    return str(profile.get("team_id") or team) == team and user_team in {"", team}
 
 
 def _plain(name: str) -> str:
