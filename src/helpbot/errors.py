@@ -101,10 +101,15 @@ class CallError(HelpbotError):
 
 
 class OutsideError(HelpbotError):
-    """A service outside failed. `permanent` ones are not tried again; `retry_after` is in seconds."""
+    """A service outside failed. `permanent` ones are not tried again; `retry_after` is in seconds.
 
-    def __init__(self, problem: str, *, permanent: bool = False, retry_after: float | None = None) -> None:
-        self.permanent, self.retry_after = permanent, retry_after
+    With `alone` only this one thing has to wait: the service takes what is for others.
+    """
+
+    def __init__(
+        self, problem: str, *, permanent: bool = False, retry_after: float | None = None, alone: bool = False
+    ) -> None:
+        self.permanent, self.retry_after, self.alone = permanent, retry_after, alone
         super().__init__(problem)
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from helpbot.channels.slack import manifest
+from helpbot.channels.slack import blocks, calls, manifest
+from helpbot.channels.slack.blocks import Drawn
 from helpbot.channels.slack.calls import Pace
+from helpbot.channels.slack.places import Place
 from helpbot.desk.records import Act, AgentCommand, DeliveryState
 from helpbot.messages import Channel, Inbound, Person
 from tests.slack.bot import Bot, words
@@ -323,3 +325,68 @@ def test_every_scope_of_the_manifest_is_needed_and_no_other(slack: StandIn, tmp_
         assert roots(slack)
     finally:
         bot.close()
+
+
+# ── what Slack may refuse all the same ──
+
+
+@pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long"])
+def test_what_slack_will_not_draw_is_said_in_words_whole(
+    bot: Bot, slack: StandIn, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its bounds are not all written down: better plain words than none, and not only the first of them."""
+    ts = bot.mention("alpha failed <https://evil.example|x>")
+    slack.fail("chat.postMessage", error)
+    bot.settle()
+    (answer,) = slack.thread("C0HELP", ts)
+    assert answer["blocks"] == []
+    for part in (
+        "Because of Alpha.",
+        "Admin &gt; Tools",
+        "Do it.",
+        "How to check: ",
+        "<https://bot.example.com/articles/",
+    ):
+        assert part in answer["text"]
+    assert error in caplog.text
+    assert {d.state for d in bot.desk.deliveries(route="users")} == {DeliveryState.DELIVERED}
+    said = "word " * 2_000
+    bare = calls._bare({"text": "short", "blocks": list(blocks.user_words("Ann", said)[0].blocks)})
+    assert said.strip() in bare["text"]
+
+
+def test_nobody_asks_again_before_slacks_time_is_up(bot: Bot, slack: StandIn) -> None:
+    slack.fail("chat.postMessage", "ratelimited", status=429, headers={"Retry-After": "30"})
+    bot.mention("alpha failed")
+    bot.mention("beta failed", user="U0BEA")
+    for _ in range(3):
+        bot.settle()
+    assert len(slack.of("chat.postMessage", channel="C0HELP")) == 1
+    assert bot.alerts == []
+    wait_and_settle(bot, seconds=31)
+    assert len(slack.messages["C0HELP"]) == 2
+
+
+def test_a_channel_that_had_enough_for_now_holds_nobody_up_elsewhere(bot: Bot, slack: StandIn) -> None:
+    slack.fail("chat.postMessage", "ratelimited", status=429, headers={"Retry-After": "30"})
+    bot.mention("alpha failed")
+    bot.settle()
+    bot.say("beta failed", channel="D0ANN")
+    bot.settle()
+    assert slack.messages["C0HELP"] == []
+    assert len(slack.messages["D0ANN"]) == 1
+
+
+def test_an_answer_in_several_parts_counts_as_several_uses_of_its_address(bot: Bot, slack: StandIn) -> None:
+    """Slack takes five within half an hour; what does not fit comes as a direct message, whole."""
+    bot.command("alpha failed", trigger="t1")
+    bot.settle()
+    place = Place(team="T01", channel="C0HELP", private="p1")
+    kept = {"url": slack.response_url("cmd-t2"), "left": 4, "at": bot.clock().isoformat()}
+    bot.service.state.keep("respond", place.key, kept)
+    three = Drawn(text="x", blocks=tuple({"type": "divider"} for _ in range(101)))
+    before = len(slack.responses)
+    assert bot.service.sender._respond(place, three)
+    assert len(slack.responses) == before + 3
+    assert not bot.service.sender._respond(place, three)
+    assert len(slack.responses) == before + 3

@@ -200,7 +200,7 @@ class Courier:
             if isinstance(error, RouteGone):
                 tx.set_health(replace(health, failing_since=health.failing_since or now, disabled=str(error)))
                 return False
-            if error.permanent:
+            if error.permanent or error.alone:
                 return True  # this one delivery is at fault, not the route
             another = health.last_failed != delivery.id
             failures = health.failures + 1 if another else max(health.failures, 1)

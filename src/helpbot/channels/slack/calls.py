@@ -25,7 +25,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.oauth.installation_store import InstallationStore
 from slack_sdk.webhook import WebhookClient
 
-from helpbot.channels.slack import limits
+from helpbot.channels.slack import limits, richtext
+from helpbot.channels.slack.mrkdwn import escape
 from helpbot.channels.slack.settings import API_URL, SlackSettings
 from helpbot.errors import OutsideError
 
@@ -63,6 +64,11 @@ PASSING: Final = frozenset(
         "team_added_to_org", "upload_failed", "external_channel_migrating",
     }
 )  # fmt: skip
+
+# Slack knows a bound of blocks that we do not; the words get through without them.
+UNDRAWN: Final = frozenset(
+    {"invalid_blocks", "invalid_blocks_format", "block_mismatch", "msg_blocks_too_long", "msg_too_long"}
+)
 
 # These take no JSON.
 IN_FORM: Final = frozenset(
@@ -223,6 +229,10 @@ class Slack:
                 answer = client.api_call(method, params=sent) if form else client.api_call(method, json=sent)
             except SlackApiError as error:
                 fault = _fault(error, method)
+                if fault.error in UNDRAWN and sent.get("blocks") and attempt < 3:
+                    log.error("Slack refused what %s was to show: %s; its words are sent without it", method, fault)
+                    sent = _bare(sent)
+                    continue
                 if fault.error == "ratelimited" and attempt < 3 and (fault.retry_after or 0) <= PATIENCE:
                     self._sleep(fault.retry_after or 1.0)
                     continue
@@ -366,6 +376,12 @@ class Slack:
                     )
 
     def _note(self, fault: SlackFault, keys: list[str]) -> None:
+        if fault.error == "ratelimited":
+            # Nobody else asks before the time that Slack named. Posts are counted by channel, all else by method.
+            key = keys[2] if keys[1].endswith(" chat.postMessage") and len(keys) > 2 else keys[1]
+            with self._lock:
+                self._resting[key] = (self._now() + (fault.retry_after or 1.0), fault.error)
+            return
         named = next((n for n, errors in enumerate((ACCOUNT, METHOD, CHANNEL)) if fault.error in errors), None)
         if named is None or named >= len(keys):
             return
@@ -396,8 +412,30 @@ def _fitting(method: str, sent: dict[str, Any]) -> dict[str, Any]:
         sent["text"] = limits.clip(sent["text"], limits.TEXT)
     if "blocks" in sent and (wrong := limits.faults(sent["blocks"])):
         log.error("what %s was to show is not drawn as it should be: %s", method, "; ".join(wrong[:3]))
-        sent["blocks"] = []
+        return _bare(sent)
     return sent
+
+
+def _bare(sent: dict[str, Any]) -> dict[str, Any]:
+    """The message without blocks: all the words that stood in them, where `text` has fewer."""
+    whole = "\n".join(_words(block) for block in sent["blocks"])
+    text = max(str(sent.get("text") or ""), whole, key=len)
+    return {**sent, "text": limits.clip(text, limits.TEXT), "blocks": []}
+
+
+def _words(block: Mapping[str, Any]) -> str:
+    """What a block says, as mrkdwn."""
+    if block.get("type") == "rich_text":
+        return escape(richtext.said([block]) or "")
+    if block.get("type") in {"actions", "context_actions", "input"}:
+        return ""
+    own, parts = block.get("text"), [*block.get("fields", ()), *block.get("elements", ())]
+    texts = [part for part in ([own] if own else parts) if isinstance(part, Mapping)]
+    return "\n".join(
+        text if part.get("type") == "mrkdwn" else escape(text)
+        for part in texts
+        if (text := str(part.get("text") or ""))
+    )
 
 
 def _keys(team: str, method: str, channel: str) -> list[str]:

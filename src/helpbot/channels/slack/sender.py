@@ -229,6 +229,8 @@ class SlackSender:
                 reason=_why(fault),
                 delivery=parcel.delivery.id,
             )
+            # Users are in many channels: one that has had enough for now holds nobody up elsewhere.
+            fault.alone = isinstance(fault, SlackFault) and fault.error in {"paced", "ratelimited"}
             raise
         reach("after-send")
         if message.author == "agent":
@@ -287,7 +289,10 @@ class SlackSender:
         kept = self._state.kept("respond", place.key)
         if not kept or int(kept["left"]) <= 0 or self._clock() - datetime.fromisoformat(kept["at"]) > FRESH:
             return False
-        for group in limits.messages(drawn.blocks):
+        groups = limits.messages(drawn.blocks)
+        if len(groups) > int(kept["left"]):
+            return False  # half of it here and half elsewhere helps nobody
+        for group in groups:
             thread = {"thread_ts": place.ts} if place.ts else {}
             if not self._slack.respond(
                 str(kept["url"]),
@@ -298,7 +303,7 @@ class SlackSender:
                 **thread,
             ):
                 return False
-        self._state.keep("respond", place.key, {**kept, "left": int(kept["left"]) - 1})
+        self._state.keep("respond", place.key, {**kept, "left": int(kept["left"]) - len(groups)})
         return True
 
     def _direct(self, place: Place, user: str, conversation: str) -> dict[str, str]:
