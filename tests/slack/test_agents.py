@@ -357,14 +357,14 @@ def test_members_of_a_user_group_and_of_a_whole_workspace_can_be_agents(slack: S
 def test_a_reply_that_cannot_be_delivered_says_why_and_can_be_sent_again(bot: Bot, slack: StandIn) -> None:
     ts = open_case(bot, slack)
     case_press(bot, "Claim")
-    slack.fail("chat.postMessage", "invalid_blocks_format", times=1)
+    slack.fail("chat.postMessage", "metadata_too_large", times=1)
     mine = bot.say("! Please clear the cache.", user="U0SAM", channel="C0CASES", thread=bot.root()["ts"])
     bot.settle()
     bot.settle()
     assert slack.reactions[f"C0CASES:{mine}"] == ["warning"]
     note = bot.case_thread()[-1]
     assert "Not delivered to the user" in words(note["blocks"])
-    assert "invalid_blocks_format" in words(note["blocks"])
+    assert "metadata_too_large" in words(note["blocks"])
     bot.press("Try again", note, user="U0BEA", channel="C0CASES")
     bot.settle()
     assert "Please clear" not in str(slack.messages["C0HELP"])
@@ -452,3 +452,70 @@ def test_the_summary_tells_of_a_day_once(slack: StandIn, tmp_path: object) -> No
         assert len([m for m in slack.messages["C0CASES"] if "Cases on" in m["text"]]) == 1
     finally:
         bot.close()
+
+
+# ── what else people do in threads ──
+
+
+def test_a_colleagues_words_in_the_askers_thread_reach_the_agents_under_their_own_name(
+    bot: Bot, slack: StandIn
+) -> None:
+    ts = open_case(bot, slack)
+    case_press(bot, "Claim")
+    bot.mention("I have the same", user="U0BEA", thread=ts)
+    bot.say("and I still have it", thread=ts)
+    bot.settle()
+    bea, ann = bot.case_thread()[-2:]
+    assert "*Bea Other* wrote" in words(bea["blocks"])
+    assert bea["text"] == "Bea Other: I have the same"
+    assert "*Ann Example* wrote" in words(ann["blocks"])
+
+
+def test_an_agent_who_asks_the_bot_beside_a_case_is_answered_alone(bot: Bot, slack: StandIn) -> None:
+    ts = open_case(bot, slack)
+    before = len(slack.thread("C0HELP", ts)), len(bot.case_thread())
+    for user in ("U0SAM", "U0BEA"):
+        bot.mention("alpha failed", user=user, channel="C0CASES", thread=bot.root()["ts"])
+        bot.settle()
+    (answer,) = slack.ephemeral
+    assert (answer["user"], answer["thread_ts"]) == ("U0SAM", bot.root()["ts"])
+    assert "Because of Alpha." in words(answer["blocks"])
+    assert labels(answer) == []
+    bot.mention("is there cake in the kitchen?", user="U0SAM", channel="C0CASES", thread=bot.root()["ts"])
+    bot.settle()
+    assert "I know no fix for that" in slack.ephemeral[-1]["text"]
+    assert (len(slack.thread("C0HELP", ts)), len(bot.case_thread())) == before
+
+
+@pytest.mark.parametrize("how", ["edited", "deleted"])
+def test_an_agent_who_takes_words_back_is_told_that_the_user_has_them(bot: Bot, slack: StandIn, how: str) -> None:
+    ts = open_case(bot, slack)
+    root = bot.root()["ts"]
+    mine = bot.say("! Clear the cache.", user="U0SAM", channel="C0CASES", thread=root)
+    note = bot.say("not so sure", user="U0SAM", channel="C0CASES", thread=root)
+    bot.settle()
+    before = len(slack.thread("C0HELP", ts))
+    for at, text in ((mine, "! Restart it."), (note, "! Restart it."), (note, "quite sure")):
+        was = {"type": "message", "user": "U0SAM", "text": "x", "ts": at, "thread_ts": root}
+        event = {"type": "message", "channel": "C0CASES", "hidden": True, "ts": slack.next_ts(), "previous_message": was}
+        if how == "edited":
+            now = {**was, "text": text, "edited": {"user": "U0SAM", "ts": slack.next_ts()}}
+            event |= {"subtype": "message_changed", "message": now}
+        else:
+            event |= {"subtype": "message_deleted", "deleted_ts": at}
+        for _ in range(2):
+            bot.event(event)
+        bot.settle()
+    said = [text for text in told(slack) if "The user has this" in text or "An edit sends nothing" in text]
+    assert [text.split(".")[0] for text in said] == (
+        ["The user has this as you first sent it", "An edit sends nothing"]
+        if how == "edited"
+        else ["The user has this as you first sent it"]
+    )
+    assert len(slack.thread("C0HELP", ts)) == before
+
+
+def test_a_greeting_is_not_offered_to_the_channel(bot: Bot, slack: StandIn) -> None:
+    bot.command("hello")
+    bot.settle()
+    assert "Share with channel" not in labels(slack.responses[-1])

@@ -150,10 +150,13 @@ class Listeners:
 
     def on_message(self, body: dict[str, Any]) -> None:
         """Somebody said something: to the bot, in a thread of its, in a case's thread, or to nobody."""
-        changed = payloads.edited(body)
+        gone = payloads.unsaid(body)
+        changed = gone or payloads.edited(body)
         if changed is not None:
             known = self._state.thread(changed.place.key)
-            if known is not None and known.kind == "user" and known.who == changed.user:
+            if known is not None and known.kind == "case":
+                self._keep(changed.key, changed.place.key, "case_edited", asdict(changed))
+            elif known is not None and known.who == changed.user and not gone:
                 self._keep(changed.key, changed.place.key, "edited", asdict(changed))
             return
         said = payloads.heard(body)

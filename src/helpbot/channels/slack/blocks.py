@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -38,6 +38,7 @@ __all__ = [
     "Links",
     "agent_line",
     "answer",
+    "aside",
     "case_root",
     "chosen",
     "confidence_words",
@@ -231,7 +232,7 @@ def answer(
     buttons = _choices(reply, conversation, seq)
     if any(isinstance(part, Form) for part in reply.parts) or (reply.awaiting and reply.outcome is Outcome.ESCALATE):
         buttons.insert(0, button("Fill in the form", ACTION.FORM, pack(c=conversation, s=seq), style="primary"))
-    if shareable:
+    if shareable and reply.outcome is Outcome.ANSWER:
         buttons.append(button("Share with channel", ACTION.SHARE, pack(c=conversation, s=seq)))
     if buttons:
         blocks.append({"type": "actions", "elements": buttons[: limits.ACTIONS]})
@@ -347,6 +348,17 @@ def _feedback(conversation: str, seq: int) -> Block:
             }
         ],
     }
+
+
+def aside(reply: Reply, links: Links) -> Drawn:
+    """An answer that an agent asked for beside a case: what is known, without anything to press."""
+    if reply.outcome is not Outcome.ANSWER:
+        text = "I know no fix for that. Suggest a fix searches all of them; words in this thread stay a note."
+        return Drawn(text=text, blocks=())
+    drawn = answer(replace(reply, choices=()), conversation="", seq=0, links=links)
+    kept = [block for block in drawn.blocks if block["type"] not in {"actions", "context_actions"}]
+    note = _context("Only you can see this. Send it to the user with *Suggest a fix*.")
+    return Drawn(text=drawn.text, blocks=(*limits.messages([*kept, note])[0],))
 
 
 def pressed(blocks: Sequence[Mapping[str, Any]], label: str, user: str) -> list[Block]:

@@ -16,7 +16,7 @@ from helpbot.channels.slack import limits, views
 from helpbot.channels.slack.calls import UNSURE, Slack, SlackFault
 from helpbot.channels.slack.files import Enclosed, Files
 from helpbot.channels.slack.mrkdwn import escape
-from helpbot.channels.slack.payloads import File, Heard, addressed
+from helpbot.channels.slack.payloads import GONE, File, Heard, addressed
 from helpbot.channels.slack.people import People
 from helpbot.channels.slack.places import Place, person_id
 from helpbot.channels.slack.sender import SlackSender
@@ -39,6 +39,8 @@ EDITABLE: Final = frozenset({Phase.WAITING, Phase.WITH_AGENT})
 STATUS_WAIT: Final = 1.0  # seconds that an answer waits for the line that says it is being looked for
 FILE_TRIES: Final = 4  # of fetching an agent's file before the words go without it
 LATE: Final = "That took too long. Please press the button again."
+EDIT_STAYS: Final = "The user has this as you first sent it. Write the correction as a new reply."
+EDIT_UNSENT: Final = "An edit sends nothing. Write it as a new message, and it goes to the user."
 NOT_AN_AGENT: Final = "Only the agents named in helpbot's settings can work on cases."
 
 
@@ -79,6 +81,7 @@ class Deeds:
             "noticed": self._noticed,
             "edited": self._edited,
             "case_message": self._case_message,
+            "case_edited": self._case_edited,
             "command": self._command,
             "shortcut": self._shortcut,
             "chose": self._chose,
@@ -405,6 +408,32 @@ class Deeds:
             self._note_reply(
                 receipt.messages, said.team, said.channel, said.ts, said.root, said.user, receipt.case.channel
             )
+
+        elif said.mention and words.strip():
+            self._aside_for(said, words)
+
+    def _aside_for(self, said: Heard, words: str) -> None:
+        """An agent put a question to the bot beside a case: answered to them alone."""
+        drawn = draw.aside(self._engine.answer(words), self._sender.links)
+        with contextlib.suppress(SlackFault):
+            self._slack.call(
+                said.team,
+                "chat.postEphemeral",
+                channel=said.channel,
+                user=said.user,
+                thread_ts=said.root,
+                text=drawn.text,
+                blocks=list(drawn.blocks) or None,
+            )
+
+    def _case_edited(self, data: Mapping[str, Any], deed: Deed) -> None:
+        """An agent changed or deleted words in a case's thread: what the user has of them stays as it is."""
+        said = _heard(data)
+        _, out, explicit = addressed(said.text, self._settings)
+        if self._state.sent_from(said.channel, said.ts):
+            self._tell(data, EDIT_STAYS)
+        elif out and explicit and said.edited_at != GONE:
+            self._tell(data, EDIT_UNSENT)
 
     def _enclosed(self, key: str, team: str, files: Sequence[File], case_id: str, deed: Deed) -> Enclosed:
         """An agent's files ready for the user; of those that stay behind the case's thread is told."""

@@ -14,6 +14,7 @@ from helpbot.channels.slack.places import Place
 from helpbot.channels.slack.settings import Direction, SlackSettings
 
 __all__ = [
+    "GONE",
     "File",
     "Heard",
     "addressed",
@@ -23,12 +24,14 @@ __all__ = [
     "looks_like_question",
     "own_user",
     "team_of",
+    "unsaid",
     "value",
     "words_of",
 ]
 
 # What people say; everything else (joins, topics, deletions, other bots) is not said to anyone.
 SPOKEN: Final = frozenset({"", "file_share", "thread_broadcast"})
+GONE: Final = "deleted"  # instead of the time of an edit
 _TS: Final = re.compile(r"[0-9]{1,16}\.[0-9]{1,9}")
 _ID: Final = re.compile(r"[A-Z0-9]{2,40}")
 _ERROR: Final = re.compile(
@@ -124,6 +127,17 @@ def edited(body: Mapping[str, Any]) -> Heard | None:
     if isinstance(before, Mapping) and before.get("text") == after.get("text"):
         return None
     return _heard(body, event, after, edited_at=str(after["edited"].get("ts", "")))
+
+
+def unsaid(body: Mapping[str, Any]) -> Heard | None:
+    """A message that its writer deleted."""
+    event = body.get("event")
+    if not isinstance(event, Mapping) or event.get("subtype") != "message_deleted":
+        return None
+    before = event.get("previous_message")
+    if not isinstance(before, Mapping) or str(before.get("subtype") or "") not in SPOKEN:
+        return None
+    return _heard(body, event, before, edited_at=GONE)
 
 
 def _heard(

@@ -54,7 +54,7 @@ class SlackSender:
         """`home` is the agents' workspace; `titles` names a resolution, `source` the section that it comes from."""
         self._slack, self._state, self._settings, self._clock = slack, state, settings, clock
         self._files, self._home, self._titles, self._section = files, home, titles, source
-        self._links = draw.Links(public_url=settings.public_url)
+        self.links = draw.Links(public_url=settings.public_url)
 
     def send(self, parcel: Parcel) -> SendResult:
         """Send it and return when Slack has it; OutsideError if it did not take it."""
@@ -96,7 +96,8 @@ class SlackSender:
         if payload.get("tell") in {"user_message", "beside"}:
             names = tuple(file_name(str(name)) for name in payload.get("attachments", ()))
             text = str(payload.get("text", ""))
-            who = case.person.name or draw.user_label(case)
+            # A colleague may speak in the asker's thread, under their own name.
+            who = (parcel.message.name if parcel.message else "") or case.person.name or draw.user_label(case)
             edited = bool(parcel.message and self._state.kept("edit", parcel.message.key))
             posts = draw.user_words(who, text, names, edited=edited, answered=str(payload.get("answered", "")))
         else:
@@ -270,7 +271,7 @@ class SlackSender:
             message.reply,
             conversation=message.conversation,
             seq=message.seq,
-            links=self._links,
+            links=self.links,
             shareable=shareable,
             speaker=speaker,
             text=message.text,

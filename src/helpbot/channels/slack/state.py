@@ -337,6 +337,10 @@ class SlackState:
         row = self._one(_ONE_MARK, {"name": message})
         return Mark(**dict(zip(_MARK, row, strict=True))) if row else None
 
+    def sent_from(self, channel: str, ts: str) -> bool:
+        """Whether a message of an agent's went to a user."""
+        return self._one(_SENT_FROM, {"place": channel, "stamp": ts}) is not None
+
     def shown(self, mark: Mark) -> None:
         """Slack shows a mark as it is."""
         values = {"name": mark.message, "now_shown": mark.state}
@@ -496,6 +500,7 @@ _UNSHOWN: Final = """
 _ONE_MARK: Final = """
     SELECT message, team, channel, ts, root, who, state, shown, reason, delivery FROM slack_marks
     WHERE message = :name"""
+_SENT_FROM: Final = "SELECT 1 FROM slack_marks WHERE ts = :stamp AND channel = :place AND who <> ''"
 _SHOWN: Final = "UPDATE slack_marks SET shown = :now_shown WHERE message = :name"
 
 _BEGIN: Final = """
