@@ -195,6 +195,38 @@ def test_a_lease_that_ended_is_taken_over_and_the_first_holder_cannot_mark_it(
     assert len(quick.sent) == 1
 
 
+def test_what_takes_long_to_send_is_held_and_no_other_sends_it(talk: Talk, store: Any, clock: Clock) -> None:
+    """A large file: two minutes of uploading, with a second worker looking every ten seconds."""
+    slow, quick = MemorySender(), MemorySender()
+    holder = at_work(store, clock, SETTINGS, slow)
+
+    def while_sending(parcel: Any) -> None:
+        for _ in range(12):
+            clock.pass_(seconds=10)
+            holder.hold()
+            assert at_work(store, clock, SETTINGS, quick).run_once() == 0
+
+    slow.fails = while_sending
+    holder.run_once()
+    (done,) = talk.desk.deliveries()
+    assert (done.state, done.attempts, len(slow.sent), len(quick.sent)) == (DeliveryState.DELIVERED, 1, 1, 0)
+
+
+def test_a_send_that_never_ends_is_not_held_for_ever(talk: Talk, store: Any, clock: Clock) -> None:
+    stuck, quick = MemorySender(), MemorySender()
+    holder = at_work(store, clock, SETTINGS, stuck)
+
+    def while_sending(parcel: Any) -> None:
+        for _ in range(70):
+            clock.pass_(seconds=10)
+            holder.hold()
+        at_work(store, clock, SETTINGS, quick).run_once()
+
+    stuck.fails = while_sending
+    holder.run_once()
+    assert len(quick.sent) == 1
+
+
 def test_a_new_case_goes_to_the_fallback_when_its_route_is_down(store: Any, clock: Clock) -> None:
     settings = DeskSettings(routing=routing(slack={"sender": "slack", "fallback": "post"}, post={"sender": "mail"}))
     slack = MemorySender("slack", fails=lambda parcel: OutsideError("down"))

@@ -497,7 +497,13 @@ def test_an_agent_who_takes_words_back_is_told_that_the_user_has_them(bot: Bot, 
     before = len(slack.thread("C0HELP", ts))
     for at, text in ((mine, "! Restart it."), (note, "! Restart it."), (note, "quite sure")):
         was = {"type": "message", "user": "U0SAM", "text": "x", "ts": at, "thread_ts": root}
-        event = {"type": "message", "channel": "C0CASES", "hidden": True, "ts": slack.next_ts(), "previous_message": was}
+        event = {
+            "type": "message",
+            "channel": "C0CASES",
+            "hidden": True,
+            "ts": slack.next_ts(),
+            "previous_message": was,
+        }
         if how == "edited":
             now = {**was, "text": text, "edited": {"user": "U0SAM", "ts": slack.next_ts()}}
             event |= {"subtype": "message_changed", "message": now}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -34,6 +34,7 @@ PROBE_EVERY: Final = timedelta(minutes=1)
 DOWN_AFTER: Final = 3  # failures in a row, not all of one delivery
 LONGEST_RETRY_AFTER: Final = timedelta(days=1)  # beyond, it is taken for a mistake
 SEND_TIME: Final = timedelta(seconds=16)  # the longest that one send may take; a lease must have as much left
+LONGEST_SEND: Final = timedelta(minutes=10)  # large files take their time; beyond, another worker may try
 LOOK_EVERY: Final = 1.0  # seconds: another node's delivery is found by looking
 ERROR_LENGTH: Final = 500
 
@@ -58,6 +59,8 @@ class Courier:
         self._senders = dict(senders) if isinstance(senders, Mapping) else {sender.name: sender for sender in senders}
         self._buckets = {name: _Bucket(route.per_second, clock) for name, route in settings.routing.routes.items()}
         self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._sending: dict[str, _Sending] = {}  # by the delivery's id
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set, each route by a worker of its own: a slow one delays nobody else."""
@@ -77,6 +80,7 @@ class Courier:
             for worker in workers:
                 worker.start()
             while not stop.wait(LOOK_EVERY):
+                self._quietly(self.hold)
                 self._quietly(self.tidy)
         finally:
             end()
@@ -124,6 +128,26 @@ class Courier:
                 break
         return tried
 
+    def hold(self) -> None:
+        """Keep what is still being sent: a large file may take longer than a lease, and must not be sent by two."""
+        now = self._clock()
+        with self._lock:
+            due = [
+                (id_, sending)
+                for id_, sending in self._sending.items()
+                if now - sending.held >= self._settings.lease / 3 and now - sending.begun < LONGEST_SEND
+            ]
+        until = now + self._settings.lease
+
+        def work(tx: Transaction) -> None:
+            for id_, sending in due:
+                tx.hold(id_, sending.lease, until)
+
+        if due:
+            self._store.transact(work)
+        for _, sending in due:
+            sending.held = now
+
     def tidy(self) -> None:
         """Give up what has waited too long, and hand new cases that do not get through to another route."""
         now = self._clock()
@@ -148,7 +172,7 @@ class Courier:
         try:
             if delivery.corrupt:
                 raise OutsideError("its payload cannot be read", permanent=True)
-            result = sender.send(self._parcel(route, delivery))
+            result = self._hand_to(sender, self._parcel(route, delivery), lease)
         except OutsideError as error:
             return self._failed(route, delivery, lease, error)
         except CallError:
@@ -158,6 +182,16 @@ class Courier:
         reach("after-send")
         self._arrived(route, delivery, lease, result)
         return True
+
+    def _hand_to(self, sender: Sender, parcel: Parcel, lease: str) -> SendResult:
+        id_, now = parcel.delivery.id, self._clock()
+        with self._lock:
+            self._sending[id_] = _Sending(lease=lease, begun=now, held=now)
+        try:
+            return sender.send(parcel)
+        finally:
+            with self._lock:
+                self._sending.pop(id_, None)
 
     def _arrived(self, route: Route, delivery: Delivery, lease: str, result: SendResult) -> None:
         now = self._clock()
@@ -305,6 +339,15 @@ class Courier:
             return work() or 0
         except HelpbotError:
             return 0
+
+
+@dataclass(slots=True)
+class _Sending:
+    """A delivery that a sender has in hand."""
+
+    lease: str
+    begun: datetime
+    held: datetime  # when its lease was last made longer
 
 
 class _Bucket:

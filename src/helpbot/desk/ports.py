@@ -124,6 +124,9 @@ class Transaction(Protocol):
     ) -> Sequence[Delivery]:
         """Lease what is due on a route, the oldest of each conversation; a probe takes one, due or not."""
 
+    def hold(self, delivery_id: str, lease: str, until: datetime) -> bool:
+        """Make a lease last until then, while its delivery is being sent; False if it is no longer ours."""
+
     def finish(self, delivery: Delivery, lease: str) -> bool:
         """Write what became of a leased delivery; False if the lease is no longer ours."""
 

@@ -377,6 +377,16 @@ def lease(sql: Sql) -> Executable:
     )
 
 
+def hold(sql: Sql) -> Executable:
+    """Keep a delivery that is still being sent, if it is still ours."""
+    c = s.deliveries.c
+    return (
+        update(s.deliveries)
+        .where(c.id == b("of_id"), c.lease == b("of_lease"), c.state == lit("leased"))
+        .values(lease_until=b("new_until"))
+    )
+
+
 def finish(sql: Sql) -> Executable:
     """What became of a delivery, if it is still ours."""
     c = s.deliveries.c

@@ -582,6 +582,10 @@ class SqlTransaction:
             self.run(q.lease, {"at_position": delivery.position, "new_lease": lease, "new_until": micros(until)})
         return found
 
+    def hold(self, delivery_id: str, lease: str, until: datetime) -> bool:
+        """Keep a delivery that is still being sent, if it is still ours."""
+        return self.run(q.hold, {"of_id": delivery_id, "of_lease": lease, "new_until": micros(until)}) == 1
+
     def finish(self, delivery: Delivery, lease: str) -> bool:
         """Write what became of a delivery, if it is still ours."""
         return (
