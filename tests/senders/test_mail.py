@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -17,7 +17,7 @@ from helpbot.errors import KnowledgeError, OutsideError, SettingError
 from helpbot.escalation.case import Case, HistoryEntry
 from helpbot.escalation.routing import Kind, Route
 from helpbot.messages import Channel, Person
-from helpbot.senders.mail import MailSender, check_templates, mail_server
+from helpbot.senders.mail import ENCLOSED, MailSender, check_templates, mail_server
 
 from .stubs import MailStub
 from .test_outside import certificate_files
@@ -220,6 +220,92 @@ def test_a_broken_template_is_named_with_its_line(tmp_path: Path) -> None:
         check_templates(tmp_path)
     assert len(caught.value.faults) == 4
     assert any(fault.path.endswith("user.html.j2") and fault.line == 3 for fault in caught.value.faults)
+
+
+# ── files ──
+
+ID = "0123456789abcdefghjkmnpqr"
+
+
+@dataclass(frozen=True)
+class _File:
+    name: str
+    data: bytes
+    media: str = "application/octet-stream"
+
+
+class _Shelf:
+    def __init__(self, **files: _File) -> None:
+        self.files = files
+
+    def find(self, conversation: str, id_: str) -> _File | None:
+        return self.files.get(id_[-1]) if conversation == "c1" else None
+
+    def size(self, conversation: str, id_: str) -> int:
+        found = self.find(conversation, id_)
+        return len(found.data) if found else 0
+
+
+def _mailed(stub: MailStub, order: Parcel, shelf: _Shelf) -> tuple[str, str, list[tuple[str, str, bytes]]]:
+    """(text, html, files) of the one mail that came."""
+    sender = MailSender(mail_server(f"smtp://127.0.0.1:{stub.port}"), "bot@example.com", TEMPLATES, files=shelf)
+    sender.send(order)
+    (mail,) = stub.mails
+    read: Any = message_from_bytes(mail.content, policy=policy.default)
+    files = [(part.get_filename(), part.get_content_type(), part.get_content()) for part in read.iter_attachments()]
+    return read.get_body(("plain",)).get_content(), read.get_body(("html",)).get_content(), files
+
+
+def test_an_agents_files_go_along_to_the_user_and_what_is_too_large_is_named_with_the_reason(stub: MailStub) -> None:
+    shelf = _Shelf(
+        a=_File("log.txt", b"<log>\x00"), b=_File("shot.jpg", b"png", "image/png"), c=_File("b.iso", b"0" * ENCLOSED)
+    )
+    order = parcel(Kind.MESSAGE_TO_USER, to="kim@example.com", case_number="HB-1001")
+    assert order.message is not None
+    names = (f"{ID}a/log.txt", f"{ID}b/shot.jpg", f"{ID}c/b.iso", f"{ID}d/gone.txt")
+    text, html, files = _mailed(stub, replace(order, message=replace(order.message, attachments=names)), shelf)
+    assert files == [
+        ("log.txt", "application/octet-stream", b"<log>\x00"),
+        ("shot.jpg.png", "image/png", b"png"),
+    ]
+    named = "[log.txt, shot.jpg.png, b.iso (too large for a mail; it is in the chat), gone.txt (it is in the chat)]"
+    assert named in text
+    assert named in html
+
+
+def test_the_users_pictures_go_along_to_the_agents_with_the_case_and_afterwards(stub: MailStub) -> None:
+    shelf = _Shelf(a=_File("one.png", b"png", "image/png"))
+    order = parcel()
+    said = replace(order.transcript[0], attachments=(f"{ID}a/one.png",))
+    text, _, files = _mailed(stub, replace(order, transcript=(said, order.transcript[1])), shelf)
+    assert files == [("one.png", "image/png", b"png")]
+    assert "[one.png]" in text
+    stub.mails.clear()
+    later = parcel(Kind.MESSAGE_TO_AGENTS, id_="d2", text="and this")
+    text, _, files = _mailed(stub, replace(later, message=said, transcript=()), shelf)
+    assert files == [("one.png", "image/png", b"png")]
+    assert "and this\n\n[one.png]" in text.replace("\r", "")
+
+
+def test_a_mail_to_a_user_carries_none_but_the_agents_files(stub: MailStub) -> None:
+    shelf = _Shelf(a=_File("one.png", b"png", "image/png"))
+    order = parcel(Kind.MESSAGE_TO_USER, to="kim@example.com")
+    said = replace(order.transcript[0], attachments=(f"{ID}a/one.png",))
+    text, _, files = _mailed(stub, replace(order, transcript=(said,)), shelf)
+    assert files == []
+    assert "one.png" not in text
+
+
+def test_a_server_that_takes_no_such_size_gets_the_words(stub: MailStub) -> None:
+    shelf = _Shelf(a=_File("log.txt", b"x" * 50_000))
+    stub.answer = lambda envelope: "552 5.3.4 too big" if len(envelope.content) > 20_000 else "250 OK"
+    order = parcel(Kind.MESSAGE_TO_USER, to="kim@example.com")
+    assert order.message is not None
+    text, _, files = _mailed(
+        stub, replace(order, message=replace(order.message, attachments=(f"{ID}a/log.txt",))), shelf
+    )
+    assert files == []
+    assert "log.txt (too large for a mail; it is in the chat)" in text
 
 
 def test_a_transcript_has_every_word_as_text_under_a_fixed_subject(stub: MailStub) -> None:

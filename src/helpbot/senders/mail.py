@@ -11,7 +11,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
@@ -24,7 +24,7 @@ from helpbot.escalation.brief import REASONS, Line, brief, one_line, subject
 from helpbot.escalation.routing import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from helpbot.desk.ports import Clock
@@ -37,6 +37,8 @@ TIME: Final = 15.0
 TEMPLATES: Final = ("case", "update", "user", "transcript")  # each as .txt.j2 and .html.j2
 # An address whose form cannot be abused: no quotes, no comments, no spaces, nothing outside ASCII.
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
+ENCLOSED: Final = 10 * 1024 * 1024  # bytes of all files of a mail: a third more as sent, which most servers take
+TOO_LARGE: Final = frozenset({523, 552})
 WRONG_LOGIN: Final = 600.0  # seconds: a wrong password is not hammered
 
 
@@ -92,6 +94,44 @@ def check_templates(folder: Path) -> None:
         raise KnowledgeError(faults)
 
 
+class Stored(Protocol):
+    """A file that came with a message."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def data(self) -> bytes:
+        """What is in it."""
+
+    @property
+    def media(self) -> str:
+        """What it is, such as image/png."""
+
+
+class Files(Protocol):
+    """Where the files of conversations are kept."""
+
+    def find(self, conversation: str, id_: str) -> Stored | None:
+        """A file of a conversation, whoever sent it."""
+
+    def size(self, conversation: str, id_: str) -> int:
+        """How many bytes it has; 0 for one that is not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Enclosed:
+    """A message's file: its bytes go along, or it is named with the reason why they do not."""
+
+    name: str
+    stored: Stored | None = None
+    why: str = ""
+
+    def __str__(self) -> str:
+        return self.name + (f" ({self.why})" if self.why else "")
+
+
 class MailSender:
     """Mails a route's target, or the user that a delivery names."""
 
@@ -107,21 +147,30 @@ class MailSender:
         context: ssl.SSLContext | None = None,
         company: str = "",
         connect: Callable[[], smtplib.SMTP] | None = None,
+        files: Files | None = None,
     ) -> None:
-        """`sender` is the address that mails come from; its domain makes their ids."""
+        """`sender` is the address that mails come from; its domain makes their ids. `files` holds what goes along."""
         self._server, self._from, self._clock = server, _address(sender), clock
         self._company = company
         self._domain = self._from.domain
         self._context = context or ssl.create_default_context()
         self._environment = _environment(templates)
         self._connect = connect or self._open
+        self._files = files
 
     def send(self, parcel: Parcel) -> SendResult:
         """Send one mail; the same delivery has the same Message-ID however often it is sent."""
         mail = self.compose(parcel)
         try:
             with self._connect() as server:
-                refused = server.send_message(mail)
+                try:
+                    refused = server.send_message(mail)
+                except smtplib.SMTPResponseException as error:
+                    if error.smtp_code not in TOO_LARGE or not any(mail.iter_attachments()):
+                        raise
+                    server.rset()
+                    mail = self.compose(parcel, most=0)  # the words at least
+                    refused = server.send_message(mail)
         except smtplib.SMTPAuthenticationError as error:
             problem = f"the mail server refused the login ({error.smtp_code})"
             raise OutsideError(problem, retry_after=WRONG_LOGIN) from error
@@ -137,10 +186,10 @@ class MailSender:
             raise _refused(refused)
         return SendResult(receipt={"message_id": str(mail["Message-ID"])})
 
-    def compose(self, parcel: Parcel) -> EmailMessage:
+    def compose(self, parcel: Parcel, *, most: int = ENCLOSED) -> EmailMessage:
         """The mail of a delivery. To a user: the agent's words under a fixed subject, and nothing a visitor wrote.
 
-        A transcript alone holds a visitor's words: the desk orders it for the visitor's own, verified address only.
+        Files go along up to `most` bytes in all: the agent's to the user, the user's to agents. A transcript alone holds a visitor's words: the desk orders it for the visitor's own, verified address only.
         """
         delivery, case = parcel.delivery, parcel.case
         to_user = delivery.kind in {Kind.MESSAGE_TO_USER, Kind.TRANSCRIPT}
@@ -155,7 +204,8 @@ class MailSender:
             mail["In-Reply-To"] = self._id(first)
             mail["References"] = self._id(first)
         mail["Auto-Submitted"] = "auto-generated"  # so that no absence notice answers it
-        values = self._values(parcel)
+        enclosed = self._enclosed(parcel, most)
+        values = self._values(parcel, enclosed)
         if delivery.kind == Kind.TRANSCRIPT:
             mail["Subject"] = "Your support conversation"
             name = "transcript"
@@ -173,15 +223,47 @@ class MailSender:
             mail.add_alternative(self._environment.get_template(f"{name}.html.j2").render(values), subtype="html")
         except (TemplateError, TypeError, ValueError, MessageError) as error:
             raise OutsideError(f"the mail template {name} fails: {one_line(str(error), 200)}") from error
+        for files in enclosed.values():
+            for file in files:
+                if file.stored is not None:
+                    kind, _, subtype = file.stored.media.partition("/")
+                    mail.add_attachment(file.stored.data, maintype=kind, subtype=subtype, filename=file.name)
         return mail
 
-    def _values(self, parcel: Parcel) -> dict[str, Any]:
+    def _enclosed(self, parcel: Parcel, most: int) -> dict[int, list[_Enclosed]]:
+        """The files of the messages that a mail tells, by the message's number."""
+        told = parcel.transcript if _whole(parcel) else (parcel.message,) if parcel.message else ()
+        left = 0 if parcel.delivery.kind == Kind.TRANSCRIPT else most
+        found: dict[int, list[_Enclosed]] = {}
+        for message in told:
+            for attachment in message.attachments:
+                size, file = self._file(message.conversation, attachment, left)
+                if parcel.delivery.kind == Kind.TRANSCRIPT:
+                    file = _Enclosed(name=file.name)  # their own, or in the chat that it is a record of
+                left -= size
+                found.setdefault(message.seq, []).append(file)
+        return found
+
+    def _file(self, conversation: str, attachment: str, most: int) -> tuple[int, _Enclosed]:
+        """(bytes that it takes of the mail, the file)."""
+        name, id_ = file_name(attachment), attachment.partition("/")[0]
+        size = self._files.size(conversation, id_) if self._files is not None else 0
+        if size > most:
+            return 0, _Enclosed(name=name, why="too large for a mail; it is in the chat")
+        stored = self._files.find(conversation, id_) if self._files is not None and size else None
+        if stored is None:
+            return 0, _Enclosed(name=name, why="it is in the chat")
+        if stored.media == "image/png" and not name.lower().endswith(".png"):
+            name += ".png"  # a screenshot is drawn anew, whatever it was
+        return size, _Enclosed(name=name, stored=stored)
+
+    def _values(self, parcel: Parcel, enclosed: Mapping[int, Sequence[_Enclosed]]) -> dict[str, Any]:
         delivery, case = parcel.delivery, parcel.case
         own = delivery.kind == Kind.TRANSCRIPT
-        lines = [_line(message, own=own) for message in parcel.transcript]
+        lines = [_line(message, enclosed.get(message.seq, ()), own=own) for message in parcel.transcript]
         text = str(delivery.payload.get("text", "")) or (parcel.message.text if parcel.message else "")
-        if delivery.kind == Kind.MESSAGE_TO_USER and parcel.message and parcel.message.attachments:
-            text += f"\n\n{_enclosed(parcel.message)}"  # the files themselves are in the chat
+        if parcel.message is not None and enclosed.get(parcel.message.seq) and not _whole(parcel):
+            text = "\n\n".join(part for part in (text, _listed(enclosed[parcel.message.seq])) if part)
         return {
             "company": self._company,
             "kind": delivery.kind,
@@ -241,17 +323,22 @@ def _refused(recipients: Mapping[str, tuple[int, bytes]]) -> OutsideError:
     return OutsideError(f"the mail server refused the recipient ({code})", permanent=all(c >= 500 for c in codes))
 
 
-def _enclosed(message: Message) -> str:
-    return "[" + ", ".join(file_name(each) for each in message.attachments) + "]"
+def _whole(parcel: Parcel) -> bool:
+    """Whether a mail tells the whole conversation rather than one message."""
+    return parcel.delivery.kind in {Kind.CASE_OPENED, Kind.TRANSCRIPT}
 
 
-def _line(message: Message, *, own: bool = False) -> Line:
+def _listed(files: Sequence[_Enclosed]) -> str:
+    return "[" + ", ".join(map(str, files)) + "]"
+
+
+def _line(message: Message, files: Sequence[_Enclosed], *, own: bool = False) -> Line:
     who = message.name or {"user": "User", "bot": "Bot"}.get(message.author, message.author)
     if own and message.author == "user":
         who = "You"
     text = message.text
-    if message.attachments:
-        text += f"\n{_enclosed(message)}"
+    if files:
+        text += f"\n{_listed(files)}"
     return Line(at=message.at, who=who, text=text)
 
 
