@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from helpbot.channels.slack.service import SlackService
     from helpbot.channels.slack.settings import SlackSettings
+    from helpbot.channels.web.holds import Hold
+    from helpbot.channels.web.images import Shelf
     from helpbot.channels.web.settings import WebSettings
     from helpbot.config import BotFile, Places, Settings
     from helpbot.desk.delivery import Courier
@@ -186,6 +188,20 @@ def files_folder(settings: Settings) -> Path | None:
     if url.startswith("sqlite:///"):
         return Path(url.removeprefix("sqlite:///")).parent / "files"
     return Path("var") / "files"
+
+
+def files_of(settings: Settings, store: SqlStore) -> Path | Hold | None:
+    """Where files are kept: in a PostgreSQL database, which nodes share, else in a folder. None: they are not taken.
+
+    What was kept in the folder before a database took them is still found there.
+    """
+    from helpbot.channels.web.holds import Folder
+    from helpbot.channels.web.rows import Rows
+
+    folder = files_folder(settings)
+    if store.engine.name != "postgresql" or folder is None:
+        return folder
+    return Rows(store.engine, older=Folder(folder))
 
 
 class Mind:
@@ -550,10 +566,12 @@ def open_store(settings: Settings) -> SqlStore:
 
 
 def beside_the_desk(settings: Settings) -> dict[str, Any]:
-    """What a backup holds beside the desk's tables: the folder of pictures, and the tables that Slack keeps."""
+    """What a backup holds beside the desk's tables: the folder of pictures, and the tables that channels keep."""
     from helpbot.channels.slack import tables
+    from helpbot.channels.web import rows
 
-    return {"pictures": files_folder(settings), "further": tuple(tables.metadata.sorted_tables)}
+    further = (*tables.metadata.sorted_tables, *rows.metadata.sorted_tables)
+    return {"pictures": files_folder(settings), "further": further}
 
 
 def beside_of(settings: Settings, store: SqlStore) -> Beside:
@@ -563,8 +581,7 @@ def beside_of(settings: Settings, store: SqlStore) -> Beside:
     from helpbot.desk.desk import utc_now
     from helpbot.errors import CallError, Code
 
-    folder = files_folder(settings)
-    shelf = Shelf(folder)
+    shelf = Shelf(files_of(settings, store))
     slack = SlackState(store.engine, utc_now) if has_slack(settings) or has_tables(store.engine) else None
 
     def beside(conversation: str, thread: str, keys: Sequence[str]) -> None:
@@ -573,7 +590,7 @@ def beside_of(settings: Settings, store: SqlStore) -> Beside:
         except OSError as error:
             raise CallError(
                 Code.UNAVAILABLE,
-                f"the pictures of {conversation} in {folder} cannot be deleted ({error.strerror})",
+                f"the pictures of {conversation} in {files_folder(settings)} cannot be deleted ({error.strerror})",
                 "Make the folder writable and run the same command again",
             ) from error
         if slack is not None:
@@ -601,14 +618,20 @@ def open_desk(
     return House(settings, knowing, store, desk, courier_of(settings, store, desk_settings, *further), slack)
 
 
+def shelf_of(settings: Settings, store: SqlStore) -> Shelf | None:
+    """The files of conversations; None where none are taken."""
+    from helpbot.channels.web.images import Shelf
+
+    place = files_of(settings, store) if settings.bot.table("web")["screenshots"] else None
+    return Shelf(place) if place is not None else None
+
+
 def slack_service_of(settings: Settings, knowing: Knowing, store: SqlStore, desk: Desk) -> SlackService:
     """Everything of Slack, on the store's own database."""
     from helpbot.channels.slack.engine import engine_of
     from helpbot.channels.slack.manifest import manifest, scopes
     from helpbot.channels.slack.service import SlackService
-    from helpbot.channels.web.images import Shelf
 
-    folder = web_of(settings)[0].files
     wanted = scopes(manifest(shipped_or_own(settings.places, "slack") / "manifest.yaml"))
     return SlackService(
         slack_of(settings),
@@ -616,7 +639,7 @@ def slack_service_of(settings: Settings, knowing: Knowing, store: SqlStore, desk
         store.engine,
         engine_of(knowing.world),
         scopes=wanted,
-        shelf=Shelf(folder) if folder is not None else None,
+        shelf=shelf_of(settings, store),
     )
 
 
@@ -635,6 +658,7 @@ def courier_of(settings: Settings, store: SqlStore, desk_settings: DeskSettings,
                 settings.mail_from,
                 shipped_or_own(settings.places, "mail"),
                 company=settings.bot.table("bot")["company"],
+                files=shelf_of(settings, store),
             )
         )
     if secrets.webhook_secret:
@@ -670,7 +694,10 @@ def serve(settings: Settings, *, words_only: bool = False, report: Callable[[str
     for sentence in settings.off():
         report(f"off: {sentence}.")
     with open_desk(settings, words_only=words_only, report=report, slack_too=True) as house:
-        web = replace(web_of(settings)[0], public_url=settings.public_url.rstrip("/") or address)
+        web = web_of(settings)[0]
+        if web.files is not None:
+            web = replace(web, files=files_of(settings, house.store))
+        web = replace(web, public_url=settings.public_url.rstrip("/") or address)
         slack = house.slack
         app = create_app(
             house.desk,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from helpbot.channels.web.images import Shelf
 from helpbot.desk.records import DeskSettings
 from helpbot.escalation.routing import Route, Routing
 from helpbot.messages import Channel, Inbound, Person
@@ -98,9 +99,43 @@ def test_a_whole_case_in_a_terminal(work: Run, conversation: str, tmp_path: Path
     assert (row["product_name"], row["error_message"], row["state"]) == ("Quote editor", ERROR, "reopened")
 
 
+def test_files_go_both_ways_in_a_terminal(work: Run, conversation: str, tmp_path: Path) -> None:
+    log, note = tmp_path / "log.txt", tmp_path / "note.md"
+    log.write_bytes(b"\x00the log")
+    note.write_text("# read me")
+    shelf = Shelf(tmp_path / "var" / "files", ocr=False)
+    sent = ("cases", "reply", "HB-1001", "See the files.", "--file", str(log), "--file", str(note), "--key", "f1")
+    for again in range(2):
+        assert ("was done before" in well(work(*sent))) is bool(again)
+    well(work("cases", "reply", "HB-1001", "--file", str(log)))
+    store = SqlStore(f"sqlite:///{tmp_path / 'var' / 'helpbot.db'}")
+    said = [m for m in store.messages(conversation, after=0, limit=100, internal=False) if m.attachments]
+    store.close()
+    assert [m.text for m in said] == ["See the files.", "sent log.txt"]
+    for message in said:
+        for name in message.attachments:
+            found = shelf.find(conversation, name.partition("/")[0])
+            assert found is not None
+            assert (found.name, found.data) in {("log.txt", b"\x00the log"), ("note.md", b"# read me")}
+    assert "[log.txt, note.md]" in well(work("cases", "show", "HB-1001"))
+    assert "log.txt" in well(work("cases", "files", "HB-1001"))
+    well(work("cases", "files", "HB-1001", "--into", str(tmp_path / "out")))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == {
+        "log.txt": b"\x00the log",
+        "log-2.txt": b"\x00the log",
+        "note.md": b"# read me",
+    }
+    with log.open("wb") as file:
+        file.truncate(21 * 1024 * 1024)
+    both = ("--file", str(log), "--file", str(tmp_path / "none"))
+    one_line(work("cases", "reply", "HB-1001", "x", *both), 2, "larger than 20 MB")
+    one_line(work("cases", "reply", "HB-1001", "x", *both), 2, "none cannot be read (No such file or directory)")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (("cases", "files", "HB-9"), "there is no case 'HB-9'"),
         (("cases", "show", "HB-9"), "there is no case 'HB-9'"),
         (("cases", "claim", "HB-9"), "there is no case 'HB-9'"),
         (("cases", "reply", "HB-1001", " "), "has no text"),

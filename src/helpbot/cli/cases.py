@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import getpass
+import hashlib
 import io
 import secrets
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -16,6 +19,7 @@ from helpbot.cli.common import console, said, settings, write_json, wrong
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from helpbot.bootstrap import House
     from helpbot.desk.records import AgentReceipt, Message
     from helpbot.escalation.brief import Line
     from helpbot.escalation.case import Case
@@ -27,6 +31,7 @@ app = typer.Typer(no_args_is_help=True, help="See and work cases.")
 NUMBER = typer.Argument(metavar="CASE", help="Its number, such as HB-1001.")
 AGENT = typer.Option("", "--as", metavar="NAME", help="Who you are, as the user will read it.")
 KEY = typer.Option("", help="Repeat a command with the same key and it is done once.")
+LARGEST: Final = 20 * 1024 * 1024  # bytes of a file, as in Slack
 COLUMNS: Final = (
     "number", "state", "owner", "psa", "product_name", "error_message", "product_name_given", "error_message_given",
     "reason", "question", "tried", "person", "email", "channel", "opened_at", "updated_at", "resolved_at",
@@ -99,12 +104,52 @@ def claim(case: str = NUMBER, agent: str = AGENT, key: str = KEY) -> None:
 @app.command()
 def reply(
     case: str = NUMBER,
-    text: str = typer.Argument(help="What the user reads."),
+    text: str = typer.Argument("", help="What the user reads; may be left out with --file."),
+    file: list[Path] = typer.Option(
+        [], "--file", metavar="PATH", help="Send a file along; may be given several times."
+    ),
     agent: str = AGENT,
     key: str = KEY,
 ) -> None:
     """Answer the user, where the user is."""
-    _act("reply", case, agent, key, text=text)
+    if not text.strip() and not file:
+        wrong("the reply has no text", "Give the words, a --file, or both")
+    _act("reply", case, agent, key, text=text, files=_read_files(file))
+
+
+@app.command()
+def files(
+    case: str = NUMBER,
+    into: Path = typer.Option(None, metavar="DIR", help="Save them there."),
+) -> None:
+    """The files that came with a case's conversation, the user's and the agents'."""
+    from helpbot.bootstrap import open_store, shelf_of
+    from helpbot.desk.records import file_name
+
+    asked = settings()
+    store = open_store(asked)
+    try:
+        found = _find(store.case(case) or store.case(case.upper()), case)
+        shelf = shelf_of(asked, store)
+        named = [
+            (message, attachment)
+            for message in store.messages(found.conversation, after=0, limit=10_000, internal=True)
+            for attachment in message.attachments
+        ]
+        if not named:
+            said(f"No files came with {found.number}.")
+        for message, attachment in named:
+            id_, name = attachment.partition("/")[0], file_name(attachment)
+            kept = shelf.find(found.conversation, id_) if shelf is not None else None
+            who = message.name or message.author
+            if kept is None:
+                said(f"{_visible(name)}  by {_visible(who)}: it is in Slack, not here")
+            elif into is None:
+                said(f"{_visible(name)}  by {_visible(who)}, {len(kept.data):,} bytes")
+            else:
+                said(f"{_visible(str(_save(into, name, kept.data, picture=kept.media == 'image/png')))}")
+    finally:
+        store.close()
 
 
 @app.command()
@@ -177,15 +222,80 @@ def export(
     sys.stdout.write(out.getvalue())
 
 
-def _act(act: str, case: str, agent: str, key: str, *, text: str = "", resolution: str = "", reason: str = "") -> None:
+def _read_files(paths: Sequence[Path]) -> list[tuple[str, bytes]]:
+    """(name, bytes) of each; all that cannot be sent are told at once."""
+    found, faults = [], []
+    for path in paths:
+        try:
+            if path.stat().st_size > LARGEST:
+                faults.append(f"{path} is larger than {LARGEST // 1_048_576} MB")
+                continue
+            found.append((path.name, path.read_bytes()))
+        except OSError as error:
+            faults.append(f"{path} cannot be read ({error.strerror})")
+    if faults:
+        wrong("; ".join(faults), "Name files that can be sent")
+    return found
+
+
+def _enclose(house: House, case: Case, key: str, files: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
+    """Keep an agent's files where the user's channel finds them; what a message names them by."""
+    from helpbot.bootstrap import shelf_of
+    from helpbot.messages import Channel
+
+    shelf = shelf_of(house.settings, house.store) if case.channel is not Channel.TERMINAL else None
+    names = []
+    for n, (name, data) in enumerate(files):
+        id_ = hashlib.sha256(f"{key} {n} {name}".encode()).hexdigest()[:26]
+        kept = shelf.take(case.conversation, id_, name, data) if shelf is not None else None
+        if kept is None:
+            why = "a terminal shows no files" if case.channel is Channel.TERMINAL else "web.screenshots is off"
+            wrong(f"{name} cannot be sent: {why}", "Reply without it")
+        names.append(kept)
+    return tuple(names)
+
+
+def _save(folder: Path, name: str, data: bytes, *, picture: bool) -> Path:
+    """Save a file under its own name, or beside one that has it. No path within a name counts: users give them."""
+    plain = "".join(c for c in name.replace("\\", "/").rpartition("/")[2] if c.isprintable()).lstrip(".") or "file"
+    if picture and not plain.lower().endswith(".png"):
+        plain += ".png"
+    target, number = folder / plain, 1
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                with target.open("xb") as file:
+                    file.write(data)
+                return target
+            except FileExistsError:
+                number += 1
+                target = folder / f"{Path(plain).stem}-{number}{Path(plain).suffix}"
+    except OSError as error:
+        wrong(f"{target} cannot be written ({error.strerror})", "Name another folder")
+
+
+def _act(
+    act: str,
+    case: str,
+    agent: str,
+    key: str,
+    *,
+    text: str = "",
+    resolution: str = "",
+    reason: str = "",
+    files: Sequence[tuple[str, bytes]] = (),
+) -> None:
     from helpbot.bootstrap import open_desk
     from helpbot.desk.records import Act, AgentCommand
     from helpbot.messages import Field, Person
 
     who = agent or _me()
     field = Field(text) if act == "ask" and text in set(Field) else None
+    named = key or secrets.token_urlsafe(16)
+    text = text if text.strip() or not files else f"sent {', '.join(name for name, _ in files)}"
     command = AgentCommand(
-        key=key or secrets.token_urlsafe(16),
+        key=named,
         case=case,
         agent=Person(id=who, name=who),
         act=Act(act),
@@ -196,6 +306,8 @@ def _act(act: str, case: str, agent: str, key: str, *, text: str = "", resolutio
         source="cli",
     )
     with open_desk(settings(), words_only=True) as house:
+        if files:
+            command = replace(command, attachments=_enclose(house, house.desk.case(case), named, files))
         receipt = house.desk.agent(command)
     _tell(receipt)
 
@@ -237,6 +349,7 @@ def _me() -> str:
 
 
 def _lines(messages: Sequence[Message]) -> list[Line]:
+    from helpbot.desk.records import file_name
     from helpbot.escalation.brief import Line
 
     lines = []
@@ -244,7 +357,9 @@ def _lines(messages: Sequence[Message]) -> list[Line]:
         who = message.name or message.author
         if message.visibility != "public":
             who += " (internal)"
-        lines.append(Line(at=message.at, who=who, text=message.text))
+        names = ", ".join(file_name(each) for each in message.attachments)
+        text = "\n".join(part for part in (message.text, f"[{names}]" if names else "") if part)
+        lines.append(Line(at=message.at, who=who, text=text))
     return lines
 
 

@@ -189,7 +189,8 @@ class MailSender:
     def compose(self, parcel: Parcel, *, most: int = ENCLOSED) -> EmailMessage:
         """The mail of a delivery. To a user: the agent's words under a fixed subject, and nothing a visitor wrote.
 
-        Files go along up to `most` bytes in all: the agent's to the user, the user's to agents. A transcript alone holds a visitor's words: the desk orders it for the visitor's own, verified address only.
+        Files go along up to `most` bytes in all: the agent's to the user, the user's to agents. A transcript alone
+        holds a visitor's words: the desk orders it for the visitor's own, verified address only.
         """
         delivery, case = parcel.delivery, parcel.case
         to_user = delivery.kind in {Kind.MESSAGE_TO_USER, Kind.TRANSCRIPT}

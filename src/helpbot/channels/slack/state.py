@@ -19,6 +19,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LEASE: Final = timedelta(minutes=2)  # longer than any deed: a few calls of ten seconds
 KEEP: Final = timedelta(days=3)  # a repeated event is recognised for that long; Slack's last retry is after minutes
 DEAD_AFTER: Final = 8
+LOCK: Final = 5_270_411_901  # of PostgreSQL, while the tables are made
 
 
 class Database(Protocol):
@@ -122,6 +123,8 @@ class SlackState:
             self._lock = ""  # SQLite has one writer
             self._style = ""
         statements = tables.schema(postgres=bool(self._style))
+        if self._style:  # two nodes that start together make the tables one after the other
+            statements = [f"SELECT pg_advisory_xact_lock({LOCK})", *statements]
         self._db.write(lambda cursor: [cursor.execute(statement) for statement in statements] and None)
 
     def _text(self, query: str) -> str:

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from helpbot.channels.web.holds import Folder, Hold
 from helpbot.channels.web.problems import ProblemError
 
 __all__ = ["Kept", "Shelf", "Stored", "display_name", "sniff"]
@@ -31,7 +32,6 @@ _SIDE: Final = 6000  # pixels; larger pictures are made smaller
 _CHILD_SECONDS: Final = 15
 _CHILD_MEMORY: Final = 768 * 1024 * 1024
 _ID = re.compile(r"[a-z0-9]{26}")
-_FOLDER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_READ: Final = 4000  # characters of text read from a picture
 
 
@@ -74,20 +74,21 @@ class Stored:
 
 
 class Shelf:
-    """Pictures in a folder, one folder a conversation, so that erasing a conversation takes its pictures along."""
+    """The files of conversations, kept by conversation, so that erasing one takes its files along."""
 
-    def __init__(self, root: Path | None, *, ocr: bool = True) -> None:
-        self._root = root
+    def __init__(self, place: Path | Hold | None, *, ocr: bool = True) -> None:
+        """`place` is a folder, or what keeps files elsewhere; None: there is nowhere to keep any."""
+        self._hold: Hold | None = Folder(place) if isinstance(place, Path) else place
         self._tesseract = shutil.which("tesseract") if ocr else None
 
     @property
     def open(self) -> bool:
         """Whether pictures are taken at all: somewhere to keep them, and Pillow to draw them anew."""
-        return self._root is not None and find_spec("PIL") is not None
+        return self._hold is not None and find_spec("PIL") is not None
 
     def put(self, conversation: str, name: str, data: bytes, declared: str) -> Kept:
         """Keep a picture. ProblemError 415 or 422 for what is not one."""
-        if not self.open or self._root is None:
+        if not self.open or self._hold is None:
             raise ProblemError(
                 415, "Pictures are not taken here. Type the error message instead.", kind="attachments-off"
             )
@@ -100,28 +101,23 @@ class Shelf:
             )
         drawn = _redraw(data)
         id_ = "".join(secrets.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(26))
-        folder = self._folder(conversation)
-        folder.mkdir(parents=True, exist_ok=True)
-        half = folder / f".{id_}"
-        half.write_bytes(drawn)
-        half.replace(folder / f"{id_}.png")
         shown = display_name(name)
-        (folder / f"{id_}.name").write_text(shown, "utf-8")
+        self._hold.keep(conversation, id_, shown, "png", drawn)
         return Kept(id=id_, name=shown, text=self._read(drawn))
 
     def names(self, conversation: str, ids: list[str]) -> tuple[str, ...]:
         """What messages name these pictures by. ProblemError 422 for one this conversation does not have."""
         found = []
         for id_ in ids:
-            path = self._folder(conversation) / f"{id_}.name" if _ID.fullmatch(id_) and self._root else None
-            if path is None or not path.is_file():
+            name = self._hold.name(conversation, id_) if self._hold is not None and _ID.fullmatch(id_) else None
+            if name is None:
                 raise ProblemError(
                     422,
                     "An attachment is not one of this conversation. Upload it first.",
                     kind="invalid",
                     errors=[{"field": "attachments", "problem": "unknown"}],
                 )
-            found.append(f"{id_}/{path.read_text('utf-8')}")
+            found.append(f"{id_}/{name}")
         return tuple(found)
 
     def take(self, conversation: str, id_: str, name: str, data: bytes) -> str | None:
@@ -129,53 +125,33 @@ class Shelf:
 
         The same id again is the same file. A picture is drawn anew like a visitor's; any other kind stays as it is.
         """
-        if self._root is None or not _ID.fullmatch(id_):
+        if self._hold is None or not _ID.fullmatch(id_):
             return None
         drawn = None
         if sniff(data) and self.open:
             with contextlib.suppress(ProblemError):  # a picture that cannot be drawn can still be saved
                 drawn = _redraw(data)
-        folder = self._folder(conversation)
-        folder.mkdir(parents=True, exist_ok=True)
         shown = display_name(name)
-        (folder / f"{id_}.name").write_text(shown, "utf-8")
-        half = folder / f".{id_}"
-        half.write_bytes(data if drawn is None else drawn)
-        half.replace(folder / (f"{id_}.bin" if drawn is None else f"{id_}.png"))
+        self._hold.keep(conversation, id_, shown, "bin" if drawn is None else "png", data if drawn is None else drawn)
         return f"{id_}/{shown}"
 
     def find(self, conversation: str, id_: str) -> Stored | None:
         """A file of a conversation, whoever sent it."""
-        if self._root is None or not _ID.fullmatch(id_):
+        if self._hold is None or not _ID.fullmatch(id_):
             return None
-        name = self._folder(conversation) / f"{id_}.name"
-        for ending, media in (("png", "image/png"), ("bin", "application/octet-stream")):
-            path = name.with_suffix(f".{ending}")
-            if path.is_file() and name.is_file():
-                return Stored(name=name.read_text("utf-8"), data=path.read_bytes(), media=media)
-        return None
+        found = self._hold.read(conversation, id_)
+        if found is None:
+            return None
+        media = "image/png" if found.ending == "png" else "application/octet-stream"
+        return Stored(name=found.name, data=found.data, media=media)
 
     def size(self, conversation: str, id_: str) -> int:
         """How many bytes a file has; 0 for one that is not there."""
-        if self._root is None or not _ID.fullmatch(id_):
-            return 0
-        for ending in ("png", "bin"):
-            with contextlib.suppress(OSError):
-                return (self._folder(conversation) / f"{id_}.{ending}").stat().st_size
-        return 0
+        return self._hold.size(conversation, id_) if self._hold is not None and _ID.fullmatch(id_) else 0
 
     def erase(self, conversation: str) -> int:
-        """Delete all pictures of a conversation; says how many there were."""
-        if self._root is None or not self._folder(conversation).is_dir():
-            return 0
-        count = len(list(self._folder(conversation).glob("*.png")))
-        shutil.rmtree(self._folder(conversation))
-        return count
-
-    def _folder(self, conversation: str) -> Path:
-        if self._root is None or not _FOLDER.fullmatch(conversation):
-            raise ValueError("a conversation's id is no folder's name")
-        return self._root / conversation
+        """Delete all files of a conversation; says how many pictures there were."""
+        return self._hold.erase(conversation) if self._hold is not None else 0
 
     def _read(self, drawn: bytes) -> str:
         if self._tesseract is None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from helpbot.channels.web.holds import Hold
 from helpbot.channels.web.identity import IdentityKey
 from helpbot.channels.web.limits import Rate
 from helpbot.channels.web.sites import DEFAULT_SITE, Site
@@ -39,7 +40,7 @@ class WebSettings:
     identity_keys: tuple[IdentityKey, ...] = ()
     trusted_proxies: tuple[str, ...] = ()  # addresses or networks whose X-Forwarded-For is believed
     metrics_token: str = ""  # opens /metrics from elsewhere; without it only this machine may read them
-    files: Path | None = None  # where attachments are kept; None: there are none
+    files: Path | Hold | None = None  # where attachments are kept; None: there are none
     demo: bool = True  # `/` shows the demo page
     limits: Limits = Limits()
     threads: int = 8
