@@ -28,6 +28,7 @@ from helpbot.channels.slack.engine import engine_of
 from helpbot.channels.slack.service import SlackService
 from helpbot.channels.slack.settings import Agents, Mode, Prompt, SlackSettings
 from helpbot.channels.web.images import Shelf
+from helpbot.channels.web.rows import Rows
 from helpbot.desk.delivery import Courier
 from helpbot.desk.desk import Desk
 from helpbot.desk.records import DeskSettings
@@ -156,7 +157,8 @@ class Bot:
             routing=Routing(routes=routes, default=("agents",)), reply_routes={Channel.SLACK: "users"}
         )
         self.desk = Desk(self.store, lambda: self.world, self.desk_settings, self.clock)
-        self.shelf = Shelf(folder / "files", ocr=False)
+        place = Rows(self.store.engine) if self.store.engine.name == "postgresql" else folder / "files"
+        self.shelf = Shelf(place, ocr=False)  # as bootstrap does: nodes share a database, not a folder
         self.service = SlackService(
             self.settings,
             self.desk,

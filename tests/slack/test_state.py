@@ -11,6 +11,7 @@ import pytest
 
 from helpbot.channels.slack.installations import Installations, OAuthStates
 from helpbot.channels.slack.state import DEAD_AFTER, Mark, Mood, SlackState
+from helpbot.messages import Channel, Inbound
 from helpbot.store.sql import SqlStore
 from tests.slack.bot import Bot, Clock, words
 from tests.slack.standin import StandIn
@@ -216,3 +217,25 @@ def test_the_whole_way_on_either_engine(url: str, tmp_path: Path, slack: StandIn
         assert slack.reactions[f"C0CASES:{mine}"] == ["white_check_mark"]
     finally:
         bot.close()
+
+
+def test_two_nodes_share_the_files_of_the_website(postgres_url: str, tmp_path: Path, slack: StandIn) -> None:
+    """A visitor's picture that one node took in is copied by the other; an agent's file likewise the other way."""
+    from tests.slack.test_files import ANN, agent_sends, in_slack, png, shared_with, visitor_sends
+
+    one, two = (Bot(slack, tmp_path / name, url=postgres_url) for name in ("one", "two"))
+    try:
+        conversation = one.widget_talk(name="Ann Example")
+        visitor_sends(one, conversation, "zeta failed, see", "shot.png", png(), "w-1")
+        for n, text in enumerate(("I want to talk to a person", "Quotes", "zeta failed")):
+            one.desk.receive(Inbound(key=f"w2-{n}", channel=Channel.WIDGET, thread=conversation, person=ANN, text=text))
+        two.settle()
+        assert [name for name, _ in shared_with(slack, "C0CASES", two.root()["ts"])] == ["shot.png"]
+        agent_sends(two, "! See the file.", in_slack(slack, "a.txt", b"the log"))
+        named = [name for m in one.desk.messages(conversation) if m.author == "agent" for name in m.attachments]
+        found = one.shelf.find(conversation, named[0].partition("/")[0])
+        assert found is not None
+        assert (found.name, found.data) == ("a.txt", b"the log")
+    finally:
+        one.close()
+        two.close()
