@@ -19,7 +19,6 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LEASE: Final = timedelta(minutes=2)  # longer than any deed: a few calls of ten seconds
 KEEP: Final = timedelta(days=3)  # a repeated event is recognised for that long; Slack's last retry is after minutes
 DEAD_AFTER: Final = 8
-LOCK: Final = 5_270_411_901  # of PostgreSQL, while the tables are made
 
 
 class Database(Protocol):
@@ -124,7 +123,7 @@ class SlackState:
             self._style = ""
         statements = tables.schema(postgres=bool(self._style))
         if self._style:  # two nodes that start together make the tables one after the other
-            statements = [f"SELECT pg_advisory_xact_lock({LOCK})", *statements]
+            statements = [_ALONE, *statements]
         self._db.write(lambda cursor: [cursor.execute(statement) for statement in statements] and None)
 
     def _text(self, query: str) -> str:
@@ -435,6 +434,7 @@ def _fields(mark: Mark) -> dict[str, Any]:
 # ── every statement, by name ─────────────────────────────────────────────────────────────────────────────────────────
 # The same words run on both engines; `:name` is a parameter.
 
+_ALONE: Final = "SELECT pg_advisory_xact_lock(5270411901)"
 _ACCEPT: Final = """
     INSERT INTO slack_inbox
         (key, lane, kind, payload, state, attempts, received_at, next_at, lease, lease_until, error)

@@ -65,7 +65,7 @@ class Rows:
         made = [str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)) for table in (files, pieces)]
 
         def make(cursor: Any) -> None:
-            cursor.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
+            cursor.execute(_ALONE, {"lock": LOCK})
             for statement in made:
                 cursor.execute(statement)
 
@@ -132,6 +132,7 @@ class Rows:
         return self._db.read(lambda cursor: (cursor.execute(query, values), cursor.fetchone())[1])
 
 
+_ALONE: Final = "SELECT pg_advisory_xact_lock(%(lock)s)"
 _ABOUT: Final = "SELECT name, ending, size FROM web_files WHERE conversation = %(conversation)s AND id = %(id)s"
 _PIECES: Final = "SELECT data FROM web_file_pieces WHERE conversation = %(conversation)s AND id = %(id)s ORDER BY n"
 _KEEP: Final = """
