@@ -253,3 +253,74 @@ def test_an_agents_words_for_a_file_that_is_elsewhere(bot: Bot, slack: StandIn) 
         bot, "! see", {"id": "F0EXT", "name": "plan", "is_external": True, "url_private": "https://docs.example/x"}
     )
     assert slack.fetched == []
+
+
+# ── direct messages, where people answer below and not in the thread ──
+
+
+def _below(bot: Bot, text: str) -> str:
+    """Write into the direct message itself, and let it be answered; the ts."""
+    ts = bot.say(text, channel="D0ANN")
+    bot.settle()
+    return ts
+
+
+def test_what_is_written_below_an_answer_goes_on_with_it_where_it_was_written(bot: Bot, slack: StandIn) -> None:
+    _below(bot, "alpha failed")
+    no = _below(bot, "no, it still fails")
+    (asked,) = slack.thread("D0ANN", no)
+    assert "Fill in the form" in labels(asked)
+    product = _below(bot, "Quotes")
+    for _ in range(3):
+        if not bot.desk.cases():
+            product = _below(bot, "alpha failed with code 7")
+    (case,) = bot.desk.cases()
+    assert case.product_name == "Quotes"
+    assert "alpha failed" in case.error_message
+    assert case.number in words(slack.thread("D0ANN", product)[-1]["blocks"])
+    agent_sends(bot, "! Clear the cache.")
+    assert "Clear the cache." in words(slack.thread("D0ANN", product)[-1]["blocks"])
+    below = _below(bot, "done, what now?")
+    assert "done, what now?" in words(bot.case_thread()[-1]["blocks"])
+    agent_sends(bot, "! Restart it.")
+    assert "Restart it." in words(slack.thread("D0ANN", below)[-1]["blocks"])
+    bot.say("and back here", channel="D0ANN", thread=no)
+    bot.settle()
+    agent_sends(bot, "! Here too.")
+    assert "Here too." in words(slack.thread("D0ANN", no)[-1]["blocks"])
+
+
+def test_a_question_written_below_is_a_talk_of_its_own(bot: Bot, slack: StandIn) -> None:
+    first = _below(bot, "alpha failed")
+    second = _below(bot, "beta failed")
+    assert "Because of Beta." in words(slack.thread("D0ANN", second)[0]["blocks"])
+    places = [bot.service.state.thread(f"T01:D0ANN:{ts}") for ts in (first, second)]
+    assert len({place.conversation for place in places if place}) == 2
+    bot.say("no, it still fails", channel="D0ANN", thread=first)
+    bot.settle()
+    assert len(slack.thread("D0ANN", first)) == 2
+    assert len(slack.thread("D0ANN", second)) == 1
+
+
+@pytest.mark.parametrize("why", ["a day later", "erased"])
+def test_words_below_an_old_or_erased_talk_begin_a_new_one(bot: Bot, slack: StandIn, why: str) -> None:
+    first = _below(bot, "alpha failed")
+    place = bot.service.state.thread(f"T01:D0ANN:{first}")
+    assert place is not None
+    if why == "erased":
+        bot.service.state.erase(place.conversation, place.thread)
+        assert bot.service.state.kept("last", "T01:D0ANN") is None
+    else:
+        bot.clock.pass_(hours=5)
+    second = bot.service.state.thread(f"T01:D0ANN:{_below(bot, 'no, it still fails')}")
+    assert second is not None
+    assert second.conversation != place.conversation
+
+
+def test_words_told_twice_below_an_answer_are_heard_once(bot: Bot, slack: StandIn) -> None:
+    _below(bot, "alpha failed")
+    ts = _below(bot, "no, it still fails")
+    for _ in range(2):
+        bot.say("no, it still fails", channel="D0ANN", ts=ts)
+        bot.settle()
+    assert len(slack.thread("D0ANN", ts)) == 1

@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
 from typing import Any, Final
 
@@ -21,10 +21,10 @@ from helpbot.channels.slack.people import People
 from helpbot.channels.slack.places import Place, person_id
 from helpbot.channels.slack.sender import SlackSender
 from helpbot.channels.slack.settings import Mode, Prompt, SlackSettings
-from helpbot.channels.slack.state import Deed, Mark, Mood, SlackState
+from helpbot.channels.slack.state import Deed, Mark, Mood, SlackState, Thread
 from helpbot.desk.desk import Desk
 from helpbot.desk.records import Act, AgentCommand, DeliveryState, Receipt, Visibility, file_name
-from helpbot.dialogue.conversation import Owner, Phase
+from helpbot.dialogue.conversation import Conversation, Owner, Phase
 from helpbot.errors import CallError, Code, OutsideError
 from helpbot.messages import Channel, Field, Inbound, Outcome, Reply
 
@@ -36,6 +36,7 @@ log = logging.getLogger("helpbot.slack")
 FINAL: Final = frozenset({Code.INVALID, Code.NOT_FOUND, Code.CONFLICT, Code.KEY_REUSED, Code.TOO_LARGE, Code.FORBIDDEN})
 THINKING: Final = ("Reading the error …", "Looking through the articles …", "Checking the steps …")
 EDITABLE: Final = frozenset({Phase.WAITING, Phase.WITH_AGENT})
+STILL_TALKING: Final = timedelta(hours=4)  # what is said below an answer that long after it may be said to it
 STATUS_WAIT: Final = 1.0  # seconds that an answer waits for the line that says it is being looked for
 FILE_TRIES: Final = 4  # of fetching an agent's file before the words go without it
 LATE: Final = "That took too long. Please press the button again."
@@ -53,6 +54,7 @@ class Engine:
     title: Callable[[str], str] = str
     source: Callable[[str], str] = lambda resolution: ""  # the section it comes from, as `article#anchor`
     prompts: Callable[[], Sequence[Prompt]] = tuple
+    leans: Callable[[Conversation, str], bool] = lambda now, text: False  # whether words go on with a talk
 
 
 class Deeds:
@@ -115,11 +117,36 @@ class Deeds:
     def _said(self, data: Mapping[str, Any], deed: Deed) -> None:
         said = _heard(data)
         known = self._state.thread(said.place.key)
+        if said.dm and known is not None:
+            known = self._taken_up(said, known)
         place = Place.read(known.thread) if known is not None and known.thread else said.place
         assert place is not None
         with self._thinking(said, known.conversation if known is not None else "") as answered:
             receipt = self._receive(said, place, self._all_of(said, deed))
             answered(any(message.author != "user" for message in receipt.messages))
+        if said.dm:
+            last = [place.key, receipt.conversation_id]
+            if self._state.kept("last", f"{said.team}:{said.channel}") != last:
+                self._state.keep("last", f"{said.team}:{said.channel}", last)
+
+    def _taken_up(self, said: Heard, known: Thread) -> Thread:
+        """The thread of a direct message, which goes on with the last talk where its words lean on it.
+
+        In a direct message people answer below, not in the thread: "no" there is said to the last answer. What they
+        are told follows them to where they wrote.
+        """
+        last = self._state.kept("last", f"{said.team}:{said.channel}")
+        if last and not said.in_thread and not known.conversation and last[0] != known.thread:
+            with contextlib.suppress(CallError):  # it was erased
+                view = self._desk.conversation(last[1])
+                fresh = view.phase in EDITABLE or self._clock() - view.touched_at <= STILL_TALKING
+                own = view.person.id == person_id(said.team, said.user)
+                if own and fresh and self._engine.leans(view.now, said.text):
+                    self._state.join_place(said.place.key, last[0], last[1])
+                    known = self._state.thread(said.place.key) or known
+        if known.thread and (known.thread != said.place.key or self._state.kept("moved", known.thread)):
+            self._state.keep("moved", known.thread, {"channel": said.channel, "ts": said.root})
+        return known
 
     def _receive(self, said: Heard, place: Place, text: str | None = None) -> Receipt:
         self._files.remember(said.key, said.team, said.files)

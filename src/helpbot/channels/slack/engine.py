@@ -9,15 +9,18 @@ from typing import Final
 from helpbot.channels.slack.deeds import Engine
 from helpbot.channels.slack.settings import Prompt
 from helpbot.dialogue.actions import Say
-from helpbot.dialogue.conversation import Conversation
+from helpbot.dialogue.acts import Aside, Asked, Greeted, SaidNothing
+from helpbot.dialogue.conversation import Conversation, Phase
 from helpbot.dialogue.events import UserSaid
 from helpbot.dialogue.machine import step
+from helpbot.dialogue.reading import read
 from helpbot.dialogue.world import World
 from helpbot.messages import Channel, Outcome, Person, Reply
 
 __all__ = ["engine_of"]
 
 _NOBODY: Final = Conversation(id="", channel=Channel.SLACK, person=Person(id="nobody"))
+_ANEW: Final = (Asked, Aside, Greeted, SaidNothing)  # what begins something rather than going on with it
 _ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)  # what is answered does not depend on it
 
 
@@ -57,4 +60,9 @@ def engine_of(world: Callable[[], World]) -> Engine:
             if name in known
         ]
 
-    return Engine(answer=answer, search=search, title=title, source=source, prompts=prompts)
+    def leans(now: Conversation, text: str) -> bool:
+        if now.phase in {Phase.CLOSED, Phase.WITH_AGENT}:
+            return now.phase is Phase.WITH_AGENT
+        return not isinstance(read(now, UserSaid(at=_ANY_TIME, text=text), world()), _ANEW)
+
+    return Engine(answer=answer, search=search, title=title, source=source, prompts=prompts, leans=leans)

@@ -249,6 +249,11 @@ class SlackState:
         values = {"key": key, "conversation": conversation}
         self._db.write(lambda cursor: cursor.execute(self._text(_NAME_PLACE), values) and None)
 
+    def join_place(self, key: str, thread: str, conversation: str) -> None:
+        """Let a thread go on with a conversation that was begun elsewhere, unless it holds one."""
+        values = {"key": key, "thread": thread, "conversation": conversation}
+        self._db.write(lambda cursor: cursor.execute(self._text(_JOIN_PLACE), values) and None)
+
     def thread(self, key: str) -> Thread | None:
         """What a thread means to us."""
         row = self._one(_THREAD_OF, {"key": key})
@@ -408,6 +413,7 @@ class SlackState:
             cursor.execute(self._text(_ERASE_PLACES), {"conversation": conversation, "thread": thread})
             cursor.execute(self._text(_ERASE_MARKS), {"prefix": f"{conversation}.%"})
             cursor.execute(self._text(_ERASE_FILES), {"prefix": f"{conversation}.%"})
+            cursor.execute(self._text(_ERASE_LAST), {"value": json.dumps([thread, conversation])})
             for name in (thread, conversation, *keys):
                 cursor.execute(self._text(_ERASE_KEPT), {"name": name})
                 cursor.execute(self._text(_ERASE_INBOX), {"name": name})
@@ -477,6 +483,8 @@ _ROOTS: Final = """
     SELECT key, kind, thread, who, case_id, conversation FROM slack_places
     WHERE case_id = :case AND kind = 'case' ORDER BY key"""
 _NAME_PLACE: Final = "UPDATE slack_places SET conversation = :conversation WHERE key = :key AND conversation = ''"
+_JOIN_PLACE: Final = """
+    UPDATE slack_places SET thread = :thread, conversation = :conversation WHERE key = :key AND conversation = ''"""
 _REDRAW: Final = "UPDATE slack_places SET wanted = wanted + 1 WHERE case_id = :case AND kind = 'case'"
 _UNDRAWN: Final = """
     SELECT key, case_id, wanted FROM slack_places
@@ -525,6 +533,7 @@ _DROP: Final = "DELETE FROM slack_kept WHERE space = :room AND key = :name"
 _ERASE_PLACES: Final = "DELETE FROM slack_places WHERE conversation = :conversation OR thread = :thread"
 _ERASE_MARKS: Final = "DELETE FROM slack_marks WHERE message LIKE :prefix"
 _ERASE_FILES: Final = "DELETE FROM slack_kept WHERE space = 'files' AND key LIKE :prefix"
+_ERASE_LAST: Final = "DELETE FROM slack_kept WHERE space = 'last' AND value = :value"
 _ERASE_KEPT: Final = """
     DELETE FROM slack_kept
     WHERE key = :name AND space IN ('noticed', 'files', 'edit', 'moved', 'respond', 'permalink', 'asked')"""
