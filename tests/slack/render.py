@@ -34,6 +34,7 @@ EMOJI = {
     "speech_balloon": _strokes("M2 3h12v8H7.500L4.500 13.500V11H2z"),
     "lock": _icon("<path d='M5 7V5a3 3 0 0 1 6 0v2' fill='none' stroke='#8d8d8d' stroke-width='1.600'/><rect x='3' y='7' width='10' height='7.500' rx='1.500' fill='#e8a723'/>"),
     "warning": _icon("<path d='M8 1.500L15 14H1z' fill='#ecb22e'/><path d='M8 6v4M8 11.500v.800' stroke='#1d1c1d' stroke-width='1.600'/>"),
+    "wastebasket": _strokes("M3 4h10M6 4V2.500h4V4M4.500 4l.700 10h5.600l.700-10M7 6.500v5M9 6.500v5"),
     "outbox_tray": _strokes("M2 9v5h12V9M8 10.500V2M5 5l3-3 3 3"),
     "paperclip": _strokes("M12.500 7.500l-5 5a3 3 0 0 1-4.500-4L8.500 3a2 2 0 0 1 3 3L6 11.500a1 1 0 0 1-1.500-1.500L9 5.500"),
     "robot_face": _icon("<rect x='2.500' y='4.500' width='11' height='9' rx='2' fill='#616061'/><path d='M8 4.500V2' stroke='#616061' stroke-width='1.600'/><circle cx='6' cy='9' r='1.200' fill='#fff'/><circle cx='10' cy='9' r='1.200' fill='#fff'/>"),

@@ -222,6 +222,10 @@ def samples() -> dict[str, dict[str, Any]]:
         "user-words-answered": _told(
             blocks.user_words("Ann Example", "Is there any news?", answered="HB-1042 waits for a person. I will say it here as soon as somebody has it.")[0]
         ),
+        "user-words-edited": _told(blocks.user_words("Ann Example", "It says 81, not 80", edited=True)[0]),
+        "taken-back": _told(blocks.taken_back("Ann Example", AT.timestamp())),
+        "aside": _told(blocks.aside(ANSWER, LINKS)),
+        "aside-unknown": _told(blocks.aside(NO_ANSWER, LINKS)),
         "not-copied": _told(blocks.not_copied("recording.mov", "https://home.slack.com/files/U0ANN/F1/recording.mov")),
         "left-behind": _told(blocks.left_behind([("backup.iso", "it is larger than 20 MB")])),
         "user-words": _told(blocks.user_words("Ann Example", "It says <80> & nothing else", ["screen.png"])[0]),

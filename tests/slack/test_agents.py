@@ -525,3 +525,21 @@ def test_a_greeting_is_not_offered_to_the_channel(bot: Bot, slack: StandIn) -> N
     bot.command("hello")
     bot.settle()
     assert "Share with channel" not in labels(slack.responses[-1])
+
+
+def test_agents_see_that_a_user_deleted_what_they_wrote(bot: Bot, slack: StandIn) -> None:
+    ts = open_case(bot, slack)
+    said = bot.say("my password is x", thread=ts)
+    bot.settle()
+    was = {"type": "message", "user": "U0ANN", "text": "my password is x", "ts": said, "thread_ts": ts}
+    event = {
+        "type": "message", "subtype": "message_deleted", "channel": "C0HELP", "hidden": True, "ts": slack.next_ts(),
+        "deleted_ts": said, "previous_message": was,
+    }  # fmt: skip
+    for _ in range(3):
+        bot.event(event)
+    bot.event({**event, "previous_message": {**was, "user": "U0BEA"}})
+    bot.settle()
+    lines = [words(m["blocks"]) for m in bot.case_thread() if "deleted what they wrote" in words(m["blocks"])]
+    assert len(lines) == 1
+    assert "Ann Example" in lines[0]

@@ -156,8 +156,8 @@ class Listeners:
             known = self._state.thread(changed.place.key)
             if known is not None and known.kind == "case":
                 self._keep(changed.key, changed.place.key, "case_edited", asdict(changed))
-            elif known is not None and known.who == changed.user and not gone:
-                self._keep(changed.key, changed.place.key, "edited", asdict(changed))
+            elif known is not None and known.who == changed.user:
+                self._keep(changed.key, changed.place.key, "unsaid" if gone else "edited", asdict(changed))
             return
         said = payloads.heard(body)
         if said is None:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from helpbot.channels.slack import limits
@@ -48,6 +48,7 @@ __all__ = [
     "pressed",
     "rich",
     "summary",
+    "taken_back",
     "transcript",
     "user_words",
 ]
@@ -353,9 +354,10 @@ def _feedback(conversation: str, seq: int) -> Block:
 def aside(reply: Reply, links: Links) -> Drawn:
     """An answer that an agent asked for beside a case: what is known, without anything to press."""
     if reply.outcome is not Outcome.ANSWER:
-        text = "I know no fix for that. Suggest a fix searches all of them; words in this thread stay a note."
-        return Drawn(text=text, blocks=())
-    drawn = answer(replace(reply, choices=()), conversation="", seq=0, links=links)
+        text = "I know no fix for that. *Suggest a fix* searches all of them. What you wrote stays a note among agents."
+        return Drawn(text=text, blocks=(_context(f"{text} Only you can see this."),))
+    told = tuple(part for part in reply.parts if not (isinstance(part, Text) and part.role == "question"))
+    drawn = answer(replace(reply, parts=told, choices=()), conversation="", seq=0, links=links)
     kept = [block for block in drawn.blocks if block["type"] not in {"actions", "context_actions"}]
     note = _context("Only you can see this. Send it to the user with *Suggest a fix*.")
     return Drawn(text=drawn.text, blocks=(*limits.messages([*kept, note])[0],))
@@ -578,6 +580,16 @@ def user_words(
         blocks.append(_context(f":robot_face: The bot answered: {escape(one_line(answered, 300))}"))
     shown = escape(limits.clip(f"{who}: {text or ', '.join(files)}", 3_000))
     return [Drawn(text=shown, blocks=tuple(group)) for group in limits.messages(blocks)]
+
+
+def taken_back(who: str, at: float) -> Drawn:
+    """A user deleted what they wrote: agents see it no more in the user's thread, and should know."""
+    when = f"<!date^{int(at)}^{{time}}|{datetime.fromtimestamp(at, UTC):%H:%M} UTC>"
+    name = one_line(who, 100)
+    return Drawn(
+        text=escape(f"{name} deleted a message"),
+        blocks=(_context(f":wastebasket: *{escape(name)}* deleted what they wrote at {when}"),),
+    )
 
 
 def _clipped(files: Sequence[str]) -> list[Block]:

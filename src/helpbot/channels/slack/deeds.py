@@ -82,6 +82,7 @@ class Deeds:
             "said": self._said,
             "noticed": self._noticed,
             "edited": self._edited,
+            "unsaid": self._unsaid,
             "case_message": self._case_message,
             "case_edited": self._case_edited,
             "command": self._command,
@@ -188,6 +189,22 @@ class Deeds:
         assert place is not None
         self._state.keep("edit", said.key, True)
         self._receive(said, place)
+
+    def _unsaid(self, data: Mapping[str, Any], deed: Deed) -> None:
+        """A user deleted words that people are looking at: the case's thread says so, and keeps what it has."""
+        said = _heard(data)
+        known = self._state.thread(said.place.key)
+        if known is None or not known.conversation:
+            return
+        view = self._desk.conversation(known.conversation)
+        if view.phase not in EDITABLE or not self._state.keep_first("unsent", said.key, True):
+            return
+        drawn = draw.taken_back(view.person.name or "The user", float(said.ts))
+        for case in self._desk.cases(conversation=view.id, open_only=True):
+            for root in self._state.roots(case.id):
+                team, channel, ts = root.key.split(":")
+                with contextlib.suppress(SlackFault):
+                    self._slack.post(team, channel, thread_ts=ts, text=drawn.text, blocks=list(drawn.blocks))
 
     def _noticed(self, data: Mapping[str, Any], deed: Deed) -> None:
         """A question that nobody put to the bot: spoken up for once, and only when sure."""
