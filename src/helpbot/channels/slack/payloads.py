@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 # What people say; everything else (joins, topics, deletions, other bots) is not said to anyone.
-SPOKEN: Final = frozenset({"", "file_share", "me_message", "thread_broadcast"})
+SPOKEN: Final = frozenset({"", "file_share", "thread_broadcast"})
 GONE: Final = "deleted"  # instead of the time of an edit
 _TS: Final = re.compile(r"[0-9]{1,16}\.[0-9]{1,9}")
 _ID: Final = re.compile(r"[A-Z0-9]{2,40}")
