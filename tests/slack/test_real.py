@@ -140,6 +140,13 @@ def test_a_paste_that_slack_made_a_snippet_of_is_read_whole(bot: Bot, slack: Sta
     assert shown["initial_value"].startswith("zeta failed")
 
 
+def test_find_a_fix_reads_a_colleagues_snippet(bot: Bot, slack: StandIn) -> None:
+    file = in_slack(slack, "Untitled", b"alpha failed", mode="snippet")
+    bot.shortcut({"ts": slack.next_ts(), "text": "", "user": "U0BEA", "files": [file]})
+    bot.settle()
+    assert "Because of Alpha." in words(slack.responses[0]["blocks"])
+
+
 @pytest.mark.parametrize(
     ("more", "content"), [({"size": 70_000}, None), ({}, b"\x00\x01 no text"), ({"mode": "hosted"}, None)]
 )

@@ -240,6 +240,7 @@ class Listeners:
         data = {
             **_who(body),
             "text": payloads.words_of(message),
+            "files": [asdict(file) for file in payloads.files(message.get("files")) if file.snippet],
             "thread": str(message.get("thread_ts") or ""),
         }
         self._keep(f"shortcut:{data['trigger']}", f"{data['team']}:{data['user']}", "shortcut", data)

@@ -123,7 +123,7 @@ class Deeds:
         place = Place.read(known.thread) if known is not None and known.thread else said.place
         assert place is not None
         with self._thinking(said, known.conversation if known is not None else "") as answered:
-            receipt = self._receive(said, place, self._all_of(said, deed))
+            receipt = self._receive(said, place, self._with_snippets(said.text, said.team, said.files, deed))
             answered(any(message.author != "user" for message in receipt.messages))
         if said.dm:
             last = [place.key, receipt.conversation_id]
@@ -164,11 +164,11 @@ class Deeds:
         self._settle(receipt, said.place.key)
         return receipt
 
-    def _all_of(self, said: Heard, deed: Deed) -> str:
+    def _with_snippets(self, typed: str, team: str, files: Sequence[File], deed: Deed) -> str:
         """What was typed, with the texts that were too long to be typed: Slack makes snippets of them."""
-        read = self._files.snippets(said.team, said.files, patient=deed.attempts < FILE_TRIES)
+        read = self._files.snippets(team, files, patient=deed.attempts < FILE_TRIES)
         pasted = [f"```\n{text.strip(chr(10))}\n```" for text in read if text.strip()]
-        return "\n".join(part for part in (said.text, *pasted) if part)
+        return "\n".join(part for part in (typed, *pasted) if part)
 
     def _settle(self, receipt: Receipt, place_key: str = "") -> None:
         """What follows from every act of a user: their thread has a conversation, and what stood above was read."""
@@ -258,10 +258,12 @@ class Deeds:
 
     def _shortcut(self, data: Mapping[str, Any], deed: Deed) -> None:
         """ "Find a fix" on somebody's message: answered for who pressed it."""
-        if not str(data["text"]).strip():
+        files = [File(**file) for file in data.get("files", ())]
+        text = self._with_snippets(str(data["text"]), str(data["team"]), files, deed)
+        if not text.strip():
             self._tell(data, "There is no text in that message that I could look for.")
             return
-        self._private(data, deed, ts=str(data.get("thread", "")))
+        self._private({**data, "text": text}, deed, ts=str(data.get("thread", "")))
 
     def _private(self, data: Mapping[str, Any], deed: Deed, *, ts: str) -> None:
         team, channel, user = str(data["team"]), str(data["channel"]), str(data["user"])
