@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from tests.browser.states import STATES
 from tests.browser.support import Talk, leave
 from tests.web.support import BILLING, Running
+from tests.web.test_threats import png
 
 Open = Callable[..., Talk]
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text("utf-8")
@@ -77,6 +78,21 @@ def test_at_200_percent_everything_can_be_reached(talk: Open, state: str) -> Non
         each.scroll_into_view_if_needed()
         expect(each).to_be_in_viewport()
     assert faults(page.inside) == []
+
+
+def test_at_200_percent_pictures_do_not_push_the_field_away(talk: Open) -> None:
+    page = talk(viewport={"width": 640, "height": 400})
+    page.frame.locator("input[type=file]").set_input_files(
+        [{"name": f"{n}.png", "mimeType": "image/png", "buffer": png()} for n in range(5)]
+    )
+    expect(page.frame.locator(".chosen figure")).to_have_count(5)
+    page.frame.locator("input[type=file]").set_input_files({"name": "6.png", "mimeType": "image/png", "buffer": png()})
+    expect(page.frame.locator(".status")).to_have_text("One message takes at most 5 pictures.")
+    for each in (page.input, page.frame.get_by_role("button", name="Send")):
+        expect(each).to_be_in_viewport(ratio=0.95)
+    last = page.frame.locator(".chosen figure button").last
+    last.scroll_into_view_if_needed()
+    expect(last).to_be_in_viewport(ratio=0.95)
 
 
 def test_an_article_is_printed_without_what_is_no_article(browser: Any, running: Running) -> None:
@@ -169,6 +185,26 @@ def test_right_to_left(talk: Open) -> None:
     assert log
     assert user["x"] - log["x"] < 60
     assert faults(page.inside) == []
+
+
+def test_words_of_another_direction_than_the_chats_are_set_in_their_own(talk: Open) -> None:
+    page = talk(query={"data-direction": "rtl"})
+    greeting = page.frame.locator(".m.bot .text").first
+    ends = greeting.evaluate("""(p) => {
+      const range = document.createRange(), text = p.firstChild, end = text.length;
+      range.setStart(text, end - 2); range.setEnd(text, end - 1); const letter = range.getBoundingClientRect();
+      range.setStart(text, end - 1); range.setEnd(text, end); const stop = range.getBoundingClientRect();
+      return [text.data.at(-1), stop.left >= letter.left];
+    }""")
+    assert ends == [".", True]  # the full stop of an English sentence stands to its right
+
+
+def test_forced_colours_leave_the_launcher_its_picture(talk: Open) -> None:
+    page = talk(open=False, forced_colors="active")
+    picture, ground = page.launcher.evaluate(
+        "(b) => [getComputedStyle(b, '::before').backgroundColor, getComputedStyle(b).backgroundColor]"
+    )
+    assert picture != ground
 
 
 def test_forced_colours_keep_what_matters_visible(talk: Open) -> None:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from helpbot.channels.web.widget import integrity
+from helpbot.desk.records import Act
 from tests.browser.support import Talk, host_pages, leave
 from tests.web.support import BILLING, ROOT, Running
 
@@ -126,6 +127,22 @@ def test_the_pages_styles_do_not_reach_in_nor_ours_out(talk: Open) -> None:
     page = talk(open=False)
     assert page.launcher.evaluate("(b) => getComputedStyle(b).backgroundColor") != "rgb(221, 51, 51)"
     assert page.page.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily").startswith("system-ui")
+
+
+def test_what_the_page_gives_every_element_does_not_reach_the_preview(talk: Open, running: Running) -> None:
+    page = talk()
+    case = page.case()
+    running.bot.agent(Act.CLAIM, case)
+    page.page.evaluate("helpbot.close()")
+    running.bot.agent(Act.REPLY, case, "word " * 60)
+    preview = page.page.locator("helpbot-widget .preview")
+    expect(preview).to_be_visible()
+    assert page.page.evaluate("getComputedStyle(document.querySelector('helpbot-widget')).letterSpacing") == "1px"
+    assert preview.evaluate("(e) => getComputedStyle(e).letterSpacing") == "normal"
+    text = preview.inner_text()
+    assert text.endswith("word…")
+    assert len(text) < 120
+    assert preview.evaluate("(e) => e.scrollHeight <= e.clientHeight + 1")  # nothing of it is cut off
 
 
 def test_loaded_twice_it_is_there_once(talk: Open) -> None:

@@ -152,7 +152,7 @@ def test_offline_messages_queue_say_so_and_go_out_once(talk: Open, running: Runn
     page.page.context.set_offline(True)
     page.say(BILLING)
     page.say("and for ConnectWise?")
-    expect(page.frame.locator(".banner")).to_contain_text("You are offline. Kept to be sent when you are back: 2")
+    expect(page.frame.locator(".banner")).to_contain_text("You are offline. Waiting to be sent: 2")
     expect(page.frame.locator(".queued")).to_have_count(2)
     page.page.context.set_offline(False)
     expect(page.frame.locator(".queued")).to_have_count(0)
@@ -322,6 +322,15 @@ def test_text_in_a_screenshot_is_offered_as_the_error_message(browser: Any, host
         expect(error).to_be_focused()
         leave(page.page.context)
     bot.close()
+
+
+def test_what_was_said_above_the_field_goes_with_the_next_message(talk: Open) -> None:
+    page = talk()
+    wrong = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"notes"}
+    page.frame.locator("input[type=file]").set_input_files(wrong)
+    expect(page.frame.locator(".status")).to_contain_text("Only PNG")
+    page.ask("hello")
+    expect(page.frame.locator(".status")).to_be_empty()
 
 
 def test_two_browsers_and_two_users_do_not_see_each_other(talk: Open) -> None:

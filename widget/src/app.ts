@@ -10,6 +10,7 @@ const tell = (message: Up): void => port?.postMessage(message);
 const root = document.documentElement;
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
 const LARGEST = 5_000_000;
+const MOST = 5; // pictures in one message
 
 // ------------------------------------------------------------------------------------------------ the frame's parts
 
@@ -21,7 +22,7 @@ const title = h("h1", { id: "title" }, config.name);
 const subtitle = h("p", {});
 const input = h("textarea", { rows: 1, placeholder: t("placeholder"), "aria-label": t("placeholder"), maxlength: 10_000, dir: "auto", enterkeyhint: "send" });
 const chosen = h("div", { class: "chosen", "aria-live": "polite" });
-const file = h("input", { type: "file", accept: TYPES.join(), hidden: true, tabindex: -1, "aria-hidden": "true", change: () => {
+const file = h("input", { type: "file", accept: TYPES.join(), multiple: true, hidden: true, tabindex: -1, "aria-hidden": "true", change: () => {
   for (const each of file.files ?? []) void attach(each);
   file.value = "";
 } });
@@ -47,10 +48,10 @@ const day = (at: string): string => new Date(at).toLocaleDateString(config.lang,
 
 function waitingItem(item: Item): HTMLElement {
   return h("article", { class: "m user queued" }, h("div", { class: "b" }, h("span", { class: "sr" }, `${t("you")}: `), h("p", { class: "text", dir: "auto" }, ...plain(item.echo))),
-    h("footer", {}, item.failed ? h("span", { class: "fault" }, item.failed, " ",
-      h("button", { type: "button", class: "link", click: () => (update((now) => now.queue.forEach((each) => { if (each.key === item.key) delete each.failed; })), wake()) }, t("retry")), " ",
+    h("footer", {}, ...(item.failed ? [h("span", { class: "fault" }, item.failed),
+      h("button", { type: "button", class: "link", click: () => (update((now) => now.queue.forEach((each) => { if (each.key === item.key) delete each.failed; })), wake()) }, t("retry")),
       h("button", { type: "button", class: "link", click: () => (update((now) => (now.queue = now.queue.filter((each) => each.key !== item.key))), draw()) }, t("remove")),
-    ) : state.offline ? t("queued") : clock(item.at)));
+    ] : [state.offline ? t("queued") : clock(item.at)])));
 }
 
 function rating(): HTMLElement {
@@ -131,7 +132,10 @@ function draw(): void {
   if (near) follow(newest && `m${newest.seq}`);
   if (state.open && document.visibilityState === "visible" && last() > now.read) update((each) => (each.read = last()));
   const unread = messages.filter((message) => message.seq > saved().read && message.author !== "user");
-  if (!state.open && now.id) tell(["unread", unread.length, unread.at(-1)?.text.slice(0, 160) ?? ""]);
+  if (!state.open && now.id) {
+    const news = unread.at(-1)?.text ?? "";
+    tell(["unread", unread.length, news.length > 110 ? `${news.slice(0, 110).trimEnd()}…` : news]);
+  }
   tell(["live", !!state.conversation && (state.conversation.phase === "waiting" || state.conversation.owner === "agent")]);
 }
 
@@ -149,6 +153,7 @@ function onMessage(message: Message): void {
 
 interface Upload { id: string; name: string; text: string; url: string }
 let uploads: Upload[] = [];
+let coming = 0; // pictures on their way up
 
 function grow(): void {
   input.style.height = "auto";
@@ -162,6 +167,7 @@ function submit(text: string): void {
   send({ text: words, ...(uploads.length ? { attachments: uploads.map(({ id }) => id) } : {}) }, words || uploads.map(({ name }) => name).join(", "));
   uploads = [];
   showUploads();
+  notice("");
 }
 
 function showUploads(): void {
@@ -185,9 +191,10 @@ function use(upload: Upload): void {
 }
 
 async function attach(chosenFile: File): Promise<void> {
-  const wrong = !TYPES.includes(chosenFile.type) ? t("wrongType") : chosenFile.size > LARGEST ? t("tooBig") : "";
+  const wrong = !TYPES.includes(chosenFile.type) ? t("wrongType") : chosenFile.size > LARGEST ? t("tooBig") : uploads.length + coming >= MOST ? t("tooMany", { n: MOST }) : "";
   if (wrong) return notice(wrong);
   notice(t("uploading"));
+  coming++;
   try {
     const id = await begin();
     const answer = await call<{ id: string; name: string; text: string }>("POST", `/${id}/attachments`, chosenFile, { "Content-Type": chosenFile.type, "File-Name": encodeURIComponent(chosenFile.name.slice(0, 120)) });
@@ -196,11 +203,15 @@ async function attach(chosenFile: File): Promise<void> {
     showUploads();
   } catch (error) {
     notice(error instanceof Refused ? error.message : t("uploadOffline"));
+  } finally {
+    coming--;
   }
 }
 
-function notice(text: string): void {
+/** Say something above the composer, until the next thing is said or sent; what only confirms goes by itself. */
+function notice(text: string, brief = false): void {
   status.replaceChildren(text && h("span", {}, text));
+  if (brief) setTimeout(() => { if (status.textContent === text) notice(""); }, 8000);
 }
 
 composer.addEventListener("submit", (event) => {
@@ -236,13 +247,13 @@ async function transcript(): Promise<string> {
 
 const ACTIONS: [string, () => void, (() => boolean)?][] = [
   ["person", () => send({ choice: "person" }, t("person"))],
-  ["copyTranscript", () => void transcript().then((text) => navigator.clipboard.writeText(text)).then(() => notice(t("copied")), () => notice(t("copyFailed"))), () => !!saved().id],
+  ["copyTranscript", () => void transcript().then((text) => navigator.clipboard.writeText(text)).then(() => notice(t("copied"), true), () => notice(t("copyFailed"))), () => !!saved().id],
   ["saveTranscript", () => void transcript().then((text) => {
     const url = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
     h("a", { href: url, download: `${config.name}.txt` }).click();
     setTimeout(() => URL.revokeObjectURL(url), 5000);
   }, () => notice(t("failed"))), () => !!saved().id],
-  ["mailTranscript", () => void call("POST", `/${saved().id}/transcript`).then(() => notice(t("mailed")), (fault) => notice(fault.message)), () => config.mail && !!state.conversation?.verified],
+  ["mailTranscript", () => void call("POST", `/${saved().id}/transcript`).then(() => notice(t("mailed"), true), (fault) => notice(fault.message)), () => config.mail && !!state.conversation?.verified],
   ["startOver", () => {
     status.replaceChildren(h("span", {}, t("startOverAsk")), h("button", { type: "button", class: "main", click: () => (forget(), update((now) => (now.queue = [])), notice(""), input.focus()) }, t("yes")),
       h("button", { type: "button", class: "quiet", click: () => (notice(""), input.focus()) }, t("no")));
