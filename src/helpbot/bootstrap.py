@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from helpbot import __version__
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["Checked", "Mind", "check_all", "manners_of", "open_mind", "policy_of", "routing_of", "slack_of", "web_of"]
 
 SWEEP_SECONDS: Final = 3600.0
+ASKED_SECONDS: Final = 600.0  # between two looks at what is asked most
+ASKED_SPAN: Final = timedelta(days=30)
 SLACK_REPLIES: Final = "slack-replies"
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -386,6 +388,9 @@ class Knowing:
         self._stamp = self._look()
         self._later = not words_only and not _learnt(settings.places)
         self._mind = open_mind(settings.places, words_only=words_only or self._later, report=report)
+        self._asked: Mapping[str, int] = {}
+        self._world = self._mind.world
+        self._swap = Lock()
         self.broken = ""  # why the newest files are not in use; empty: they are
 
     def learn_meaning(self) -> None:
@@ -396,7 +401,7 @@ class Knowing:
         mind = open_mind(self._settings.places)
         mind.world.hear("")
         if stamp == self._stamp:  # changed meanwhile: the newer files were taken over with meaning
-            self._mind = mind
+            self._take(mind)
         self._later = False
         self._report("Meaning is compared now, beside words")
 
@@ -414,7 +419,19 @@ class Knowing:
 
     def world(self) -> World:
         """The world that a turn is held in."""
-        return self._mind.world
+        return self._world
+
+    def offer(self, asked: Mapping[str, int]) -> None:
+        """Greet with what was asked most, from now on."""
+        with self._swap:
+            self._asked = asked
+            world = self._mind.world.offering(asked)
+            if world.manners != self._world.manners:  # else nobody need forget what was made of the world
+                self._world = world
+
+    def _take(self, mind: Mind) -> None:
+        with self._swap:
+            self._mind, self._world = mind, mind.world.offering(self._asked)
 
     def search(self, text: str, top: int = 10) -> list[ArticleHit]:
         """The articles about something, best first."""
@@ -435,7 +452,8 @@ class Knowing:
             self._report(f"The knowledge was changed but is broken, so the earlier one stays in use:\n{fault}")
             return False
         reach("in-swap")
-        self._mind, self.broken = mind, ""
+        self._take(mind)
+        self.broken = ""
         self._report(f"The knowledge is now version {mind.knowledge.version}")
         return True
 
@@ -492,6 +510,8 @@ class House:
         self._thread("knowledge", lambda: self._every(refresh_seconds, self.knowing.refresh))
         self._thread("meaning", self.knowing.learn_meaning)
         self._thread("sweeper", lambda: self._every(SWEEP_SECONDS, self._sweep))
+        if self.settings.bot.table("bot")["most_asked"] != "off":
+            self._thread("asked", lambda: self._every(ASKED_SECONDS, self.count_asked, at_once=True))
 
     def gauges(self) -> Mapping[str, float]:
         """What stands at this moment, for /metrics."""
@@ -507,6 +527,13 @@ class House:
             "routes_waiting": float(len(waiting)),
             "knowledge_broken": float(bool(self.knowing.broken)),
         }
+
+    def count_asked(self) -> None:
+        """Let the greeting offer what was asked most of late."""
+        from helpbot.store.traffic import most_asked
+
+        channel = self.settings.bot.table("bot")["most_asked"].replace("all", "")
+        self.knowing.offer(most_asked(self.store, datetime.now(UTC) - ASKED_SPAN, channel))
 
     def _sweep(self) -> None:
         from helpbot.store.keeping import sweep
@@ -528,10 +555,11 @@ class House:
         thread.start()
         self._threads.append(thread)
 
-    def _every(self, seconds: float, work: Callable[[], object]) -> None:
+    def _every(self, seconds: float, work: Callable[[], object], *, at_once: bool = False) -> None:
         import logging
 
-        while not self._stop.wait(seconds):
+        while not self._stop.wait(0 if at_once else seconds):
+            at_once = False
             try:
                 work()
             except Exception as problem:  # the next round may go well, and nobody else would go on

@@ -60,7 +60,9 @@ class BotTable(_Table):
     contact: Annotated[str, Field(max_length=200)] = ""
     """Where a user can turn when the bot itself cannot pass anything on: an address or a page."""
     frequent: Annotated[list[str], Field(max_length=8)] = []
-    """Resolutions to offer in the greeting."""
+    """Resolutions to offer in the greeting, until others are asked more often."""
+    most_asked: Literal["all", "widget", "slack", "off"] = "all"
+    """Whose questions of the last 30 days decide what the greeting offers; `off`: always `bot.frequent`."""
 
 
 class AnswersTable(_Table):

@@ -282,6 +282,40 @@ def test_ask_loads_no_web_database_or_slack_code(environ: dict[str, str], tmp_pa
     assert done.stderr.strip().splitlines()[-1] == "[]"
 
 
+def test_the_greeting_offers_what_was_asked_most_of_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from helpbot.bootstrap import open_desk, read_checked_settings
+    from helpbot.config import find_places
+    from helpbot.dialogue.machine import greeting
+    from helpbot.messages import Channel, Inbound, Person
+
+    monkeypatch.setenv("HELPBOT_DATABASE_URL", f"sqlite:///{tmp_path / 'helpbot.db'}")
+    settings = read_checked_settings(find_places(ROOT / "knowledge", ROOT / "bot"))
+    with open_desk(settings, words_only=True) as house:
+
+        def offered() -> list[str]:
+            return [choice.id.removeprefix("pick:") for choice in greeting(house.knowing.world()).choices]
+
+        chosen = offered()
+        assert chosen == settings.bot.table("bot")["frequent"]
+        house.count_asked()
+        world = house.knowing.world()
+        assert offered() == chosen  # nothing was asked yet
+        asked = "catalogItem object is invalid. 80 is an inactive"
+        for n in range(3):
+            begun = house.desk.start(Channel.WIDGET, Person(id=f"p{n}")).conversation
+            for text in ("Company has no external identifier", asked if n else "hello"):
+                house.desk.receive(
+                    Inbound(
+                        key=f"{n}{text[:4]}", channel=Channel.WIDGET, thread=begun.id, person=begun.person, text=text
+                    )
+                )
+        house.count_asked()
+        assert house.knowing.world() is not world
+        assert offered() == ["company-no-external-identifier", *chosen[:3]]  # the other was asked twice: too seldom
+        house.knowing._take(house.knowing.mind)  # new knowledge, the same questions
+        assert offered()[0] == "company-no-external-identifier"
+
+
 def test_changed_knowledge_is_taken_over_and_broken_is_not(
     tmp_path: Path, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

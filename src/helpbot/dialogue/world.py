@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import date, datetime, time, timedelta, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from helpbot.knowledge.base import KnowledgeBase
 from helpbot.later import dataclass
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from helpbot.dialogue.replies import Replies
 
 __all__ = ["Hours", "Manners", "World"]
+
+OFFERED: Final = 4  # problems in a greeting, where the operator does not name more
+OFTEN: Final = 3  # times that something must have been asked to count as often asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,3 +85,13 @@ class World:
     policy: Policy
     manners: Manners = Manners()
     hear: Callable[[str], Heard | None] = deaf
+
+    def offering(self, asked: Mapping[str, int]) -> World:
+        """The same world, whose greeting offers what was asked most; the operator's choice fills what is left."""
+        chosen, known = self.manners.frequent, self.knowledge.resolutions
+        often = [
+            name for name, times in asked.items() if times >= OFTEN and name in known and "{" not in known[name].label
+        ]
+        often.sort(key=lambda name: (-asked[name], name not in chosen, name))
+        wanted = tuple(dict.fromkeys((*often, *chosen)))[: max(OFFERED, len(chosen))]
+        return replace(self, manners=replace(self.manners, frequent=wanted))

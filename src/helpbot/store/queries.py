@@ -55,6 +55,8 @@ class Sql:
 
     def __init__(self, dialect: Dialect, upsert: Callable[..., Any], *, row_locks: bool) -> None:
         self._dialect, self.upsert, self.row_locks = dialect, upsert, row_locks
+        # one value of a column that holds JSON, as text
+        self.json_text = "CAST({column} AS json) ->> '{name}'" if row_locks else "json_extract({column}, '$.{name}')"
         self._texts: dict[Query, str] = {}
 
     def __call__(self, query: Query) -> str:
@@ -810,6 +812,35 @@ def traffic(sql: Sql) -> Executable:
         .select_from(joined)
         .where(or_(m.author == lit("user"), m.author == lit("bot")))
         .order_by(m.conversation, m.seq)
+    )
+
+
+def asked(sql: Sql) -> Executable:
+    """Which resolutions were answered with since a moment, and how often, in the first so many messages by id.
+
+    Conversations' ids are random, so these are a fair sample of all and the same one each time, and reading them
+    costs the same however long the record has become. Only the ids in a reply leave the database.
+    """
+    m, c = s.messages.c, s.conversations.c
+    first = select(m.conversation, m.author, m.reply, m.at).order_by(m.conversation, m.seq)
+    some = first.limit(b("most")).offset(ZERO).subquery("m")
+
+    def told(name: str) -> Any:
+        lit(name)
+        return literal_column(sql.json_text.format(column="m.reply", name=name), Text)
+
+    resolutions = told("resolutions")
+    return (
+        select(resolutions, func.count())
+        .select_from(some.join(s.conversations, c.id == some.c.conversation))
+        .where(
+            some.c.author == lit("bot"),
+            some.c.at >= b("since"),
+            some.c.reply.is_not(null()),
+            told("outcome") == lit("answer"),
+            or_(b("channel") == lit(""), c.channel == b("channel")),
+        )
+        .group_by(resolutions)
     )
 
 
