@@ -105,6 +105,19 @@ def test_an_article_is_printed_without_what_is_no_article(browser: Any, running:
     expect(page.locator("article h1, .text h1").first).to_be_visible()
 
 
+def test_what_is_printed_from_a_dark_page_is_black_on_white(browser: Any, running: Running) -> None:
+    page = browser.new_page(color_scheme="dark")
+    page.goto(running.url + "/articles/psa-sync-issues")
+    page.emulate_media(media="print", color_scheme="dark")
+    shades = page.evaluate("""() => ['body', '.text', '.path b', '.text code', '.text a'].map((selector) => {
+      const style = getComputedStyle(document.querySelector(selector));
+      const shade = (colour) => Math.min(...colour.match(/[\\d.]+/g).slice(0, 3).map(Number));
+      const ground = style.backgroundColor.startsWith('rgba(0, 0, 0, 0') ? 255 : shade(style.backgroundColor);
+      return [selector, shade(style.color), ground];
+    })""")
+    assert [each for each in shades if each[1] > 60 or each[2] < 230] == []
+
+
 def test_targets_have_44_pixels(talk: Open) -> None:
     page = talk(viewport={"width": 390, "height": 844})
     STATES["form"](page)
