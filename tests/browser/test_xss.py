@@ -116,6 +116,14 @@ def test_none_of_them_runs_as_what_the_bot_says_or_a_source(talk: Open) -> None:
     assert found == []
 
 
+def test_18_a_character_that_turns_text_around_is_shown_by_its_name(talk: Open) -> None:
+    page = talk()
+    page.ask("invoice \u202etxt.exe\u202c")
+    expect(page.frame.locator(".m.user .text")).to_have_text("invoice U+202Etxt.exeU+202C")
+    assert page.frame.locator(".m.user .odd").count() == 2
+    assert page.frame.locator(".m.user .text").evaluate("(p) => getComputedStyle(p).unicodeBidi") == "plaintext"
+
+
 def test_none_of_them_runs_as_a_files_name(talk: Open, tmp_path: Path) -> None:
     page = talk(open=False)
     found = watched(page)

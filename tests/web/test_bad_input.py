@@ -152,6 +152,25 @@ def test_21_tokens_and_keys(visitor: Visitor, web: httpx.Client) -> None:
     assert short.status_code == 400
 
 
+def test_22_the_token_of_an_erased_conversation_opens_nothing(running: Running, web: httpx.Client) -> None:
+    from datetime import UTC, datetime
+
+    from helpbot.store.keeping import erase
+
+    gone = Visitor(web)
+    erase(running.bot.store, [gone.id], datetime.now(UTC))
+    assert web.get(gone.path + "/messages", headers=gone.auth).status_code == 404
+    assert gone.post({"text": "still there?"}).status_code == 404
+
+
+def test_23_a_key_that_comes_with_another_body_is_refused(visitor: Visitor) -> None:
+    idem = key()
+    visitor.say("hello", idem)
+    before = len(visitor.messages())
+    assert visitor.post({"text": "something else"}, idem).status_code == 422
+    assert len(visitor.messages()) == before
+
+
 @pytest.mark.parametrize("last", ["-1", "abc", "1" + "0" * 30, "9" * 9, "1.5", "٣", ""])
 def test_24_a_last_event_id_that_is_none_begins_at_the_start(visitor: Visitor, last: str) -> None:
     with visitor.web.stream(
@@ -174,6 +193,18 @@ def test_25_odd_range_and_accept_are_ignored(visitor: Visitor, web: httpx.Client
 )
 def test_odd_numbers_are_refused(visitor: Visitor, query: str) -> None:
     assert visitor.web.get(f"{visitor.path}/messages?{query}", headers=visitor.auth).status_code == 422
+
+
+def test_27_one_address_cannot_take_all(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    bot = Bot(tmp_path, limits=replace(OPEN, address=Rate(0.01, 3)))
+    with client(bot) as web:
+        answers = [web.get("/api/v1/search", params={"q": "a"}) for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert answers[-1].headers["content-type"] == "application/problem+json"
+        assert int(answers[-1].headers["retry-after"]) >= 1
+    bot.close()
 
 
 def test_27_buckets_say_when_to_come_back(tmp_path: Path) -> None:

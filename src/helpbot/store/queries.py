@@ -55,8 +55,15 @@ class Sql:
 
     def __init__(self, dialect: Dialect, upsert: Callable[..., Any], *, row_locks: bool) -> None:
         self._dialect, self.upsert, self.row_locks = dialect, upsert, row_locks
-        # one value of a column that holds JSON, as text
-        self.json_text = "CAST({column} AS json) ->> '{name}'" if row_locks else "json_extract({column}, '$.{name}')"
+        # two values of a reply's JSON, as text
+        self.reply_json = (
+            {"outcome": "CAST(m.reply AS json) ->> 'outcome'", "resolutions": "CAST(m.reply AS json) ->> 'resolutions'"}
+            if row_locks
+            else {
+                "outcome": "json_extract(m.reply, '$.outcome')",
+                "resolutions": "json_extract(m.reply, '$.resolutions')",
+            }
+        )
         self._texts: dict[Query, str] = {}
 
     def __call__(self, query: Query) -> str:
@@ -825,11 +832,7 @@ def asked(sql: Sql) -> Executable:
     first = select(m.conversation, m.author, m.reply, m.at).order_by(m.conversation, m.seq)
     some = first.limit(b("most")).offset(ZERO).subquery("m")
 
-    def told(name: str) -> Any:
-        lit(name)
-        return literal_column(sql.json_text.format(column="m.reply", name=name), Text)
-
-    resolutions = told("resolutions")
+    outcome, resolutions = (literal_column(sql.reply_json[name], Text) for name in ("outcome", "resolutions"))
     return (
         select(resolutions, func.count())
         .select_from(some.join(s.conversations, c.id == some.c.conversation))
@@ -837,7 +840,7 @@ def asked(sql: Sql) -> Executable:
             some.c.author == lit("bot"),
             some.c.at >= b("since"),
             some.c.reply.is_not(null()),
-            told("outcome") == lit("answer"),
+            outcome == lit("answer"),
             or_(b("channel") == lit(""), c.channel == b("channel")),
         )
         .group_by(resolutions)
