@@ -102,6 +102,34 @@ def test_agents_get_the_whole_case_as_text_and_html(stub: MailStub) -> None:
     assert "<b>Example" not in html
 
 
+@pytest.mark.parametrize(
+    "kind", [Kind.CASE_OPENED, Kind.CASE_UPDATED, Kind.MESSAGE_TO_AGENTS, Kind.MESSAGE_TO_USER, Kind.TRANSCRIPT]
+)
+def test_no_text_becomes_markup_in_any_template(stub: MailStub, kind: str) -> None:
+    from selectolax.lexbor import LexborHTMLParser
+
+    payloads = pytest.importorskip("tests.browser.test_xss").PAYLOADS
+    for start in range(0, len(payloads), 20):
+        told = "\n".join(payloads[start : start + 20])
+        sent = parcel(kind, text=told, to="ann@example.com", case_number="HB-1001")
+        case = replace(
+            CASE, person=Person(id="u", name=told), product_name=told, error_message=told, question=told, tried=(told,),
+            history=(HistoryEntry(at=START, by=told, what=told),),
+        )  # fmt: skip
+        words = tuple(
+            replace(each, text=told, name=told, attachments=(f"{'a' * 26}/{told}",)) for each in sent.transcript
+        )
+        sender(stub).send(replace(sent, case=case, message=words[1], transcript=words))
+        html = read(stub.mails[-1]).get_body(("html",)).get_content()
+        page = LexborHTMLParser(html)
+        alive = "script, img, svg, iframe, object, embed, form, input, video, audio, base, link, body [style*=evil], template"
+        assert not page.css(alive), page.css(alive)[0].html
+        assert not [name for node in page.css("*") for name in node.attributes if name.startswith("on")]
+        assert not [
+            node for node in page.css("a[href]") if not (node.attributes["href"] or "").startswith(("http", "mailto:"))
+        ]
+
+
 def test_no_visitors_word_becomes_a_header(stub: MailStub) -> None:
     sender(stub).send(parcel())
     raw = stub.mails[0].content.split(b"\r\n\r\n", 1)[0]
