@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from helpbot.channels.web.problems import Problem
+from helpbot.channels.web.schema import Answer, AttachmentOut, MessageIn, RatingIn, SearchOut, StartedOut, StartIn
 from helpbot.desk.records import Act
-from tests.web.support import BILLING, Bot, Running, Visitor, client, key
+from helpbot.errors import Code
+from tests.web.support import BILLING, ROOT, Bot, Running, Visitor, client, key
 
 
 def test_a_question_is_answered_with_its_sources(web: httpx.Client) -> None:
@@ -168,6 +173,47 @@ def test_the_document_names_every_route_and_its_refusals(web: httpx.Client) -> N
                 if code.startswith(("4", "5")):
                     assert list(response["content"]) == ["application/problem+json"], (path, code)
     assert document["components"]["schemas"]["MessageIn"]["example"]
+
+
+def test_every_refusal_has_an_example_of_its_own_that_the_schema_takes(web: httpx.Client) -> None:
+    document = web.get("/openapi.json").json()
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for code, response in operation["responses"].items():
+                for kind, content in response.get("content", {}).items():
+                    if kind == "application/problem+json":
+                        assert Problem.model_validate(content["example"]).status == int(code), path
+                if code in {"429", "503"}:
+                    assert "Retry-After" in response["headers"], path
+
+
+@pytest.mark.parametrize("model", [Answer, StartedOut, SearchOut, AttachmentOut, MessageIn, StartIn, RatingIn])
+def test_every_example_is_one(model: Any) -> None:
+    schema = model.model_json_schema()
+    for example in [schema["example"], *schema.get("examples", [])]:
+        model.model_validate(example)
+
+
+def test_every_kind_of_refusal_is_described() -> None:
+    said = (ROOT / "docs" / "api.md").read_text("utf-8")
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "src/helpbot/channels/web").glob("*.py"))
+    kinds = set(re.findall(r'kind="([a-z-]+)"', source)) | {code.value for code in Code}
+    assert len(kinds) > 15
+    assert {kind for kind in kinds if f"`{kind}`" not in said} == set()
+
+
+def test_a_start_without_a_body_says_what_is_missing(web: httpx.Client) -> None:
+    answer = web.post("/api/v1/conversations", headers={"Idempotency-Key": key()})
+    assert answer.status_code == 400
+    assert "empty" in answer.json()["detail"]
+    assert web.get("/openapi.json").json()["paths"]["/api/v1/conversations"]["post"]["requestBody"]["required"]
+
+
+def test_a_field_at_fault_is_told_what_to_do(web: httpx.Client) -> None:
+    told = Visitor(web).post({"txt": "hello"}).json()
+    assert {"field": "txt", "problem": "it is not known here; leave it out"} in told["errors"]
+    assert Visitor(web).post({"text": 1}).json()["errors"] == [{"field": "text", "problem": "it must be text"}]
+    assert web.get("/api/v1/search").json()["errors"] == [{"field": "q", "problem": "it is missing"}]
 
 
 def test_a_head_of_the_document_is_405_with_what_is_allowed(web: httpx.Client) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import re
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +22,7 @@ import pytest
 from helpbot.channels.web import stream as stream_module
 from helpbot.desk.records import Act
 from helpbot.errors import CallError, Code
-from tests.web.support import BILLING, PATIENCE, Bot, Running, Visitor, client, key, process, until
+from tests.web.support import BILLING, PATIENCE, ROOT, Bot, Running, Visitor, client, key, process, until
 
 
 @contextmanager
@@ -68,6 +71,21 @@ def test_what_is_said_arrives_with_its_number(running: Running, web: httpx.Clien
             if ids == [1, 2, 3]:
                 break
     assert ids == [1, 2, 3]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no Node")
+def test_the_lines_of_the_documents_read_the_stream(running: Running, web: httpx.Client, tmp_path: Path) -> None:
+    lines = re.findall(
+        r"```js\n(async function listen.*?)```", (ROOT / "docs" / "api.md").read_text("utf-8"), re.DOTALL
+    )
+    visitor = Visitor(web)
+    visitor.say(BILLING)
+    program = tmp_path / "listen.mjs"
+    given = json.dumps([running.url, visitor.id, visitor.token, 1])
+    done = "(m) => { console.log(m.seq, m.author); if (m.seq === 3) process.exit(0); }"
+    program.write_text(f"{lines[0]}\nawait listen(...{given}, {done});", encoding="utf-8")
+    told = subprocess.run(["node", str(program)], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert told.stdout.split("\n")[:2] == ["2 user", "3 bot"]
 
 
 def test_an_agents_words_come_by_notice_before_anybody_looks(tmp_path: Path) -> None:

@@ -421,6 +421,17 @@ def create_app(
 # ── refusals ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+# pydantic's words where they do not say what to do
+_PLAINER: Final = {
+    "missing": "it is missing",
+    "extra_forbidden": "it is not known here; leave it out",
+    "string_type": "it must be text",
+    "dict_type": "it must be an object",
+    "model_attributes_type": "it must be an object",
+    "list_type": "it must be a list",
+}
+
+
 def _handlers(app: FastAPI) -> None:
     @app.exception_handler(CallError)
     async def _(request: Request, error: CallError) -> Response:
@@ -443,7 +454,7 @@ def _handlers(app: FastAPI) -> None:
         faults = [
             {
                 "field": ".".join(str(part)[:60] for part in fault["loc"][1:]) or str(fault["loc"][0]),
-                "problem": str(fault["msg"]).removeprefix("Value error, ")[:200],
+                "problem": _PLAINER.get(fault["type"], str(fault["msg"]).removeprefix("Value error, ")[:200]),
             }
             for fault in error.errors()[:20]
         ]
@@ -463,7 +474,8 @@ def _handlers(app: FastAPI) -> None:
             return problem(404, "There is nothing at this address. See /openapi.json.", request_id, kind="not-found")
         allow = (error.headers or {}).get("Allow", "")
         detail = f"Use {allow} here." if allow else "See /openapi.json."
-        return problem(error.status_code, detail, request_id, allow=allow)
+        kind = "method" if error.status_code == 405 else ""
+        return problem(error.status_code, detail, request_id, kind=kind, allow=allow)
 
 
 def _safe(text: str) -> str:
@@ -510,11 +522,8 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
         tags=tags,
         summary="Start a conversation",
     )
-    async def start(
-        request: Request, key: Key, body: Annotated[StartIn | None, Body()] = None, identity: Token = None
-    ) -> Response:
+    async def start(request: Request, key: Key, given: Annotated[StartIn, Body()], identity: Token = None) -> Response:
         """Start a conversation and get the token that opens it, with the greeting. Keys have 16 characters or more."""
-        given = body or StartIn()
         if given.site not in web.settings.sites:
             raise ProblemError(
                 422,

@@ -117,7 +117,10 @@ class Gate:
                 raise  # half an answer is on its way: only closing the connection tells the client
             status = 500
             response = problem(
-                500, "This was not your fault. Try again, and tell us the request id if it stays.", request_id
+                500,
+                "This was not your fault. Try again, and tell us the request id if it stays.",
+                request_id,
+                kind="internal",
             )
             await response(scope, receive, answer)
         finally:

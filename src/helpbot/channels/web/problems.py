@@ -32,7 +32,6 @@ TITLES: Final[dict[int, str]] = {
     403: "This is not allowed",
     404: "There is no such thing",
     405: "This cannot be done here",
-    406: "This form cannot be given",
     408: "The request took too long",
     409: "This cannot be done now",
     413: "The request is too large",
@@ -118,27 +117,96 @@ def refusal(request: Request, error: CallError) -> Response:
     )  # fmt: skip
 
 
-def _documented(status: int, text: str) -> dict[str, object]:
+def _documented(status: int, text: str, kind: str, detail: str, **more: object) -> dict[str, object]:
+    example: dict[str, object] = {
+        "type": f"urn:helpbot:{kind}",
+        "title": TITLES[status],
+        "status": status,
+        "detail": detail,
+        "request_id": "5f1c0d9ab2e34f67",
+        **more,
+    }
+    wait: dict[str, object] = {"schema": {"type": "integer"}, "description": "Seconds."}
     return {
         "description": text,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        **({"headers": {"Retry-After": wait}} if status in {429, 503} else {}),
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
+        },
     }
 
 
 # What any call may be answered with; each route picks from it, so that the document names all of them.
 RESPONSES: Final[dict[int | str, dict[str, object]]] = {
-    400: _documented(400, "It cannot be read: bad JSON, no usable `Idempotency-Key`, a token in the address."),
-    401: _documented(401, "The `Helpbot-Identity` token was refused; `detail` says why."),
-    403: _documented(403, "The conversation belongs to another user."),
-    404: _documented(404, "There is no such conversation, or this token does not open it."),
-    405: _documented(405, "The path does not take this method."),
-    406: _documented(406, "Nothing that `Accept` names can be given."),
-    408: _documented(408, "The body did not arrive in time."),
-    409: _documented(409, "Its state does not allow this, or the key is being worked on (then with `Retry-After`)."),
-    413: _documented(413, "The body is larger than what is read."),
-    415: _documented(415, "The content type is not taken here."),
-    422: _documented(422, "The JSON is well formed but says something that cannot be used; `errors` names the fields."),
-    429: _documented(429, "Too many from this address or conversation; `Retry-After` says when to come back."),
-    500: _documented(500, "A fault of this program."),
-    503: _documented(503, "Storage or workers are busy; `Retry-After` says when to come back."),
-}  # fmt: skip
+    400: _documented(
+        400,
+        "It cannot be read: bad JSON, no usable `Idempotency-Key`, a token in the address.",
+        "bad-json",
+        "The field 'text' cannot be read: it is given twice.",
+        errors=[{"field": "text", "problem": "it is given twice"}],
+    ),
+    401: _documented(
+        401,
+        "The `Helpbot-Identity` token was refused; `detail` says why.",
+        "unauthorised",
+        "The identity token is expired. Sign one on your server, see docs/embedding.md.",
+    ),
+    403: _documented(
+        403,
+        "The conversation belongs to another user.",
+        "forbidden",
+        "This conversation belongs to another user. Start a new one.",
+    ),
+    404: _documented(
+        404,
+        "There is no such conversation, or this token does not open it.",
+        "not-found",
+        "There is no such conversation. Start a new one.",
+    ),
+    405: _documented(
+        405, "The path does not take this method; `Allow` names those it takes.", "method", "Use POST here."
+    ),
+    408: _documented(
+        408, "The body did not arrive in time.", "too-slow", "The body did not arrive within 10 seconds. Send it again."
+    ),
+    409: _documented(
+        409,
+        "Its state does not allow this, or the key is being worked on (then with `Retry-After`).",
+        "in-progress",
+        "The same key is being worked on. Try again in a moment.",
+    ),
+    413: _documented(
+        413, "The body is larger than what is read.", "too-large", "The body has more than 65,536 bytes. Send less."
+    ),
+    415: _documented(
+        415,
+        "The content type is not taken here.",
+        "unsupported-type",
+        "Send JSON, with Content-Type: application/json.",
+    ),
+    422: _documented(
+        422,
+        "The JSON is well formed but says something that cannot be used; `errors` names the fields.",
+        "invalid",
+        "txt: it is not known here; leave it out.",
+        errors=[{"field": "txt", "problem": "it is not known here; leave it out"}],
+    ),
+    429: _documented(
+        429,
+        "Too many from this address or conversation; `Retry-After` says when to come back.",
+        "too-many",
+        "Messages come too fast. Wait a moment.",
+    ),
+    500: _documented(
+        500,
+        "A fault of this program.",
+        "internal",
+        "This was not your fault. Try again, and tell us the request id if it stays.",
+    ),
+    503: _documented(
+        503,
+        "Storage or workers are busy; `Retry-After` says when to come back.",
+        "unavailable",
+        "All workers are busy. Try again in a moment.",
+    ),
+}

@@ -64,7 +64,14 @@ class MessageIn(Strict):
     """One thing the user did: exactly one of `text` (or attachments), `choice` and `form`."""
 
     model_config = ConfigDict(
-        json_schema_extra={"example": {"text": "Company has no external identifier", "context": {"product": "Quotes"}}}
+        json_schema_extra={
+            "example": {"text": "Company has no external identifier", "context": {"product": "Quotes"}},
+            "examples": [
+                {"text": "Company has no external identifier", "context": {"product": "Quotes"}},
+                {"choice": "not_solved"},
+                {"form": {"product_name": "Quotes", "no_error_message": "There is none"}},
+            ],
+        }
     )
     text: Annotated[str, StringConstraints(strict=True, max_length=LONGEST_TEXT)] | None = None
     choice: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)] | None = None
@@ -134,6 +141,36 @@ class RatingIn(Strict):
         return self
 
 
+_ID: Final = "70se20ha5ae0v0eex1qrck97a8"
+_CITED: Final[dict[str, Any]] = {
+    "article": "psa-sync-issues",
+    "title": "PSA Sync Issues",
+    "section": "Autotask: BillingCode errors",
+    "anchor": "autotask-billingcode",
+    "url": "/articles/psa-sync-issues#autotask-billingcode",
+}
+_STANDS: Final[dict[str, Any]] = {
+    "id": _ID, "phase": "proposing", "owner": "bot", "agent": "", "verified": False, "cases": [], "last_seq": 3,
+}  # fmt: skip
+_SAID: Final[dict[str, Any]] = {
+    "seq": 2, "id": f"{_ID}.2", "author": "user", "name": "", "text": "BillingCode does not exist or is invalid",
+    "at": "2026-03-02T09:30:00.120Z", "reply": None, "attachments": [], "key": "3b9e51b0f1d04c5a",
+}  # fmt: skip
+_TOLD: Final[dict[str, Any]] = _SAID | {
+    "seq": 3, "id": f"{_ID}.3", "author": "bot", "text": "The product's category is not mapped …", "key": "",
+    "reply": {
+        "outcome": "answer", "reply": "The product's category is not mapped …", "understood": "", "confidence": 0.99,
+        "resolutions": ["billingcode-invalid"], "captured": {}, "awaiting": [], "citations": [_CITED],
+        "parts": [
+            {"type": "text", "role": "cause", "text": "The category's billing code mapping is missing."},
+            {"type": "steps", "steps": [{"go": "Admin > Integrations", "text": "Correct the mapping.", "source": 0}]},
+            {"type": "text", "role": "question", "text": "Did this solve it?"},
+        ],
+        "choices": [{"id": "solved", "label": "Yes, solved"}, {"id": "not_solved", "label": "No, not yet"}],
+    },
+}  # fmt: skip
+
+
 class CitationOut(BaseModel):
     """The article section that something is taken from; `url` opens it."""
 
@@ -151,12 +188,87 @@ class ChoiceOut(BaseModel):
     label: str
 
 
+class TextPart(BaseModel):
+    """A paragraph, and what it is for; in it, `code`, **bold** and menu paths (Admin > Tools) may be set apart."""
+
+    type: Literal["text"]
+    text: str
+    role: str = Field(description="lead, cause, check, older, note, question or plain; take others for plain.")
+
+
+class StepOut(BaseModel):
+    """One step: where to go, what to do there, which citation (counted from 0) it is taken from."""
+
+    text: str
+    go: str | None
+    source: int | None
+
+
+class StepsPart(BaseModel):
+    """What to do, in order."""
+
+    type: Literal["steps"]
+    steps: list[StepOut]
+
+
+class PointOut(BaseModel):
+    """One point of a list; `term` is what it is about."""
+
+    text: str
+    term: str | None
+    source: int | None
+
+
+class PointsPart(BaseModel):
+    """Things without an order."""
+
+    type: Literal["points"]
+    points: list[PointOut]
+
+
+class CodePart(BaseModel):
+    """Something to copy letter by letter."""
+
+    type: Literal["code"]
+    text: str
+
+
+class FieldOut(BaseModel):
+    """One field of the form, with what is known already."""
+
+    name: Literal["product_name", "error_message"]
+    label: str
+    value: str
+    help: str
+    asked_now: bool
+
+
+class FormPart(BaseModel):
+    """What a case still needs: send it back as `form`."""
+
+    type: Literal["form"]
+    fields: list[FieldOut]
+
+
+class CasePart(BaseModel):
+    """The case as it was opened."""
+
+    type: Literal["case"]
+    number: str
+    state: str
+    product_name: str
+    error_message: str
+
+
+PartOut = Annotated[TextPart | StepsPart | PointsPart | CodePart | FormPart | CasePart, Field(discriminator="type")]
+
+
 class ReplyOut(BaseModel):
     """All that one turn tells the user: `reply` in plain text, `parts` the same for who can draw."""
 
     outcome: Literal["answer", "clarify", "no_answer", "escalate", "resolved", "cancelled"]
     reply: str
-    parts: list[dict[str, Any]]
+    parts: list[PartOut]
     resolutions: list[str]
     confidence: float
     citations: list[CitationOut]
@@ -169,6 +281,16 @@ class ReplyOut(BaseModel):
 class AttachmentOut(BaseModel):
     """A stored image. `text` is what was read in it, for the user to confirm; empty if nothing was."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "fw8jge3p4f8se9jkkjxggwx4pj",
+                "name": "sync error.png",
+                "text": "Sync failed",
+                "size": 48_213,
+            }
+        }
+    )
     id: str
     name: str
     text: str = ""
@@ -214,6 +336,16 @@ class ConversationOut(BaseModel):
 class StartedOut(BaseModel):
     """A conversation that was started. The token is shown this once: it opens this conversation and no other."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": _ID,
+                "token": "wK2…43 characters…",
+                "conversation": _STANDS | {"phase": "listening", "last_seq": 1},
+                "messages": [_SAID | {"seq": 1, "id": f"{_ID}.1", "author": "bot", "text": "Hello! …", "key": ""}],
+            }
+        }
+    )
     id: str
     token: str
     conversation: ConversationOut
@@ -223,6 +355,9 @@ class StartedOut(BaseModel):
 class Answer(BaseModel):
     """Messages, oldest first, and how the conversation stands after them."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"conversation": _STANDS, "messages": [_SAID, _TOLD], "replayed": False}}
+    )
     conversation: ConversationOut
     messages: list[MessageOut]
     replayed: bool = Field(default=False, description="The key was seen before: this is the recorded answer.")
@@ -243,6 +378,14 @@ class Found(BaseModel):
 class SearchOut(BaseModel):
     """Search results, best first, each article once."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "query": "billing code",
+                "hits": [_CITED | {"score": 16.6154, "excerpt": "This is the error seen most often with Autotask. …"}],
+            }
+        }
+    )
     query: str
     hits: list[Found]
 
