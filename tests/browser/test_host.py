@@ -67,6 +67,22 @@ def test_before_it_is_opened_one_small_script_is_all_that_is_fetched(talk: Open,
     assert foreign == []
 
 
+def test_a_chat_that_could_not_be_fetched_traps_nobody_and_is_fetched_at_the_next_press(talk: Open) -> None:
+    page = talk(open=False, viewport={"width": 390, "height": 844})
+    expect(page.launcher).to_be_visible()
+    page.page.context.set_offline(True)
+    page.launcher.click()
+    page.until(lambda: any("app.html" in url for url in page.requests))
+    page.page.wait_for_timeout(300)
+    expect(page.launcher).to_be_visible()  # and no frame of the browser's own error over the whole telephone
+    expect(page.page.locator("helpbot-widget iframe")).to_be_hidden()
+    page.page.evaluate(f"helpbot.ask({BILLING!r})")
+    page.page.context.set_offline(False)
+    page.launcher.click()
+    expect(page.frame.locator(".m.user .text")).to_have_text(BILLING)  # what was asked meanwhile was kept
+    expect(page.frame.locator(".steps")).to_be_visible()
+
+
 def test_a_page_that_is_not_known_cannot_show_the_chat(browser: Any, running: Running) -> None:
     with host_pages() as stranger:
         page = Talk.on_host(browser, running, stranger, open=False)

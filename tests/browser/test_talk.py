@@ -162,6 +162,55 @@ def test_offline_messages_queue_say_so_and_go_out_once(talk: Open, running: Runn
     assert texts == ["hello", BILLING, "and for ConnectWise?"]
 
 
+def test_a_server_that_is_busy_is_asked_again_and_the_message_says_so(talk: Open) -> None:
+    page = talk()
+    page.ask("hello")
+    busy = [True]
+
+    def refuse(route: Any) -> None:
+        told = {"title": "Not available at the moment", "detail": "All workers are busy. Try again in a moment."}
+        if busy:
+            route.fulfill(status=503, headers={"Retry-After": "1"}, content_type="application/problem+json", json=told)
+        else:
+            route.continue_()
+
+    page.page.context.route("**/messages", refuse)
+    page.say(BILLING)
+    expect(page.frame.locator(".queued footer")).to_have_text("Not sent yet. Trying again …")
+    busy.clear()
+    expect(page.frame.locator(".steps")).to_be_visible()
+    expect(page.frame.locator(".queued")).to_have_count(0)
+
+
+@pytest.mark.parametrize("way", ["keys", "wheel"])
+def test_who_went_up_to_read_again_is_left_there(talk: Open, running: Running, way: str) -> None:
+    page = talk()
+    case = page.case()
+    running.bot.agent(Act.CLAIM, case)
+    for n in range(6):
+        running.bot.agent(Act.REPLY, case, f"line {n} " * 40)
+    expect(page.frame.locator(".m.agent")).to_have_count(6)
+    end = "(log) => log.scrollHeight - log.scrollTop - log.clientHeight < 20"
+    page.until(lambda: page.log.evaluate(end))
+    if way == "keys":
+        page.log.focus()
+        for _ in range(3):
+            page.page.keyboard.press("PageUp")
+    else:
+        page.log.hover()
+        page.page.mouse.wheel(0, -900)
+    page.until(lambda: page.log.evaluate("(log) => log.scrollHeight - log.scrollTop - log.clientHeight > 500"))
+    page.page.wait_for_timeout(300)  # until it has come to rest
+    there = page.log.evaluate("(log) => log.scrollTop")
+    running.bot.agent(Act.REPLY, case, "news")
+    expect(page.frame.locator(".m.agent")).to_have_count(7)
+    page.page.wait_for_timeout(300)
+    assert abs(page.log.evaluate("(log) => log.scrollTop") - there) < 5
+    page.say("my own words")  # lead to the end again
+    expect(page.frame.locator(".m.user").last).to_contain_text("my own words")
+    page.until(lambda: page.log.evaluate(end))
+
+
 def test_an_agents_words_appear_live_with_their_name(talk: Open, running: Running) -> None:
     page = talk()
     case = page.case()

@@ -41,8 +41,12 @@ setSay((text) => (spoken.textContent = text));
 
 const drawn = new Map<string, HTMLElement>();
 let near = true; // whether the reader follows the talk; who scrolled up to read again is left in peace
-log.addEventListener("wheel", (event) => (near = event.deltaY > 0 && (near || log.scrollHeight - log.scrollTop - log.clientHeight < 160)), { passive: true });
-log.addEventListener("touchmove", () => (near = log.scrollHeight - log.scrollTop - log.clientHeight < 160), { passive: true });
+let top = 0;
+log.addEventListener("scroll", () => {
+  // Whoever goes up by whatever means leaves; our own ways down, on which the end is still far, do not count.
+  near = log.scrollHeight - log.scrollTop - log.clientHeight < 160 || (near && log.scrollTop >= top);
+  top = log.scrollTop;
+}, { passive: true });
 
 const day = (at: string): string => new Date(at).toLocaleDateString(config.lang, { weekday: "long", day: "numeric", month: "long" });
 
@@ -51,7 +55,7 @@ function waitingItem(item: Item): HTMLElement {
     h("footer", {}, ...(item.failed ? [h("span", { class: "fault" }, item.failed),
       h("button", { type: "button", class: "link", click: () => (update((now) => now.queue.forEach((each) => { if (each.key === item.key) delete each.failed; })), wake()) }, t("retry")),
       h("button", { type: "button", class: "link", click: () => (update((now) => (now.queue = now.queue.filter((each) => each.key !== item.key))), draw()) }, t("remove")),
-    ] : [state.offline ? t("queued") : clock(item.at)])));
+    ] : [state.offline ? t("queued") : state.retrying ? t("retrying") : clock(item.at)])));
 }
 
 function rating(): HTMLElement {
@@ -102,7 +106,7 @@ function draw(): void {
     }
     wanted.push([`m${message.seq}`, () => bubble(message)]);
   }
-  for (const item of queue) wanted.push([`q${item.key}${item.failed ?? ""}${state.offline}`, () => waitingItem(item)]);
+  for (const item of queue) wanted.push([`q${item.key}${item.failed ?? ""}${state.offline}${state.retrying}`, () => waitingItem(item)]);
   const busy = state.sending && queue.some((item) => !item.failed) && !state.offline && state.conversation?.owner !== "agent";
   if (busy) wanted.push(["typing", () => h("div", { class: "typing", "aria-label": t("typing") }, h("i"), h("i"), h("i"))]);
   if (state.conversation?.phase === "resolved" && !queue.length) {

@@ -40,6 +40,7 @@ function start(script: HTMLScriptElement): void {
   const waiting: Down[] = [];
   let port: MessagePort | undefined;
   let frame: HTMLIFrameElement | undefined;
+  let alive = false; // the chat has spoken: a frame that could not be fetched never does
   let shown = false;
   let before: Element | null = null;
 
@@ -67,13 +68,13 @@ function start(script: HTMLScriptElement): void {
 
   const emit = (event: string, detail?: unknown): void => handlers[event]?.forEach((handler) => handler(detail));
   const tell = (message: Down): void => {
-    if (port) port.postMessage(message);
+    if (alive) port!.postMessage(message);
     else waiting.push(message);
   };
   const draw = (): void => {
-    button.ariaLabel = shown ? closeLabel : openLabel + (badge.hidden ? "" : ` (${badge.textContent})`);
-    button.ariaExpanded = String(shown);
-    host.toggleAttribute("open", shown);
+    const open = host.toggleAttribute("open", shown && alive);
+    button.ariaLabel = open ? closeLabel : openLabel + (badge.hidden ? "" : ` (${badge.textContent})`);
+    button.ariaExpanded = String(open);
   };
   const news = (count: number, text: string): void => {
     badge.hidden = !count;
@@ -83,11 +84,11 @@ function start(script: HTMLScriptElement): void {
     draw();
   };
   const show = (wanted: boolean): void => {
+    if (wanted) load();
     if (shown === wanted) return;
     shown = wanted;
     if (wanted) {
       before = doc.activeElement;
-      load();
       news(0, "");
     }
     tell([wanted ? "open" : "close"]);
@@ -96,18 +97,26 @@ function start(script: HTMLScriptElement): void {
     else (before !== host && before !== doc.body ? (before as HTMLElement) : button).focus();
     emit(wanted ? "open" : "close");
   };
-  const take = ({ data }: MessageEvent<Up>): void => {
-    if (data[0] === "close") show(false);
-    else if (data[0] === "unread") news(data[1], data[2]);
-    else if (data[0] === "colour") host.style.setProperty("--c", data[1]);
-    else if (data[0] === "event") emit(data[1], data[2]);
-    else if (data[0] === "live")
+  const take = ({ data: [what, one, two] }: MessageEvent<[Up[0], any, any]>): void => {
+    if (!alive) {
+      alive = true;
+      waiting.forEach(tell);
+      draw();
+      if (shown) frame!.focus(); // given before the page was there, focus was lost with the blank one
+    }
+    if (what === "close") show(false);
+    else if (what === "unread") news(one, two);
+    else if (what === "colour") host.style.setProperty("--c", one);
+    else if (what === "event") emit(one, two);
+    else
       try {
-        localStorage.setItem(flag, data[1] ? "1" : "");
+        localStorage.setItem(flag, one ? "1" : "");
       } catch {}
   };
   const load = (): void => {
-    if (frame) return;
+    if (frame && (alive || !port)) return;
+    frame?.remove(); // its page could not be fetched: once more
+    port = undefined;
     frame = make("iframe", "panel");
     frame.title = "Chat";
     frame.allow = "clipboard-write";
@@ -119,14 +128,12 @@ function start(script: HTMLScriptElement): void {
       port = channel.port1;
       port.onmessage = take;
       frame!.contentWindow!.postMessage("helpbot", origin, [channel.port2]);
-      waiting.splice(0).forEach(tell);
-      if (shown) frame!.focus(); // given before the page was there, focus was lost with the blank one
     };
     root.prepend(frame);
   };
 
   button.onpointerenter = button.onfocus = load;
-  button.onclick = () => show(!shown);
+  button.onclick = () => show(!shown || !alive);
   preview.onclick = () => show(true);
   const bot: Helpbot = {
     open: () => show(true),

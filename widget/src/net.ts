@@ -148,6 +148,7 @@ export async function flush(): Promise<void> {
           const id = await begin();
           const answer = await call<Answer>("POST", `/${id}/messages`, { ...item.body, context: item.context }, { "Idempotency-Key": item.key });
           update((now) => (now.queue = now.queue.filter((each) => each.key !== item.key)));
+          state.retrying = false;
           online(true);
           take(answer.messages, answer.conversation);
         } catch (error) {
@@ -159,7 +160,8 @@ export async function flush(): Promise<void> {
     });
   } catch (error) {
     const wait = error instanceof Refused && error.wait ? error.wait * 1000 : Math.min(15_000, 500 * 2 ** misses++);
-    if (!(error instanceof Refused)) online(false);
+    state.retrying = error instanceof Refused;
+    if (!state.retrying) online(false);
     retryAt = Date.now() + wait;
     setTimeout(flush, wait + 5);
   } finally {

@@ -30,6 +30,7 @@ export const state = {
   open: false,
   offline: false,
   sending: false,
+  retrying: false, // the server answers, but not now
 };
 
 let memory: Record<string, string> = {};
