@@ -35,7 +35,8 @@ from helpbot.store.sql import SqlStore
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a test secret of thirty-two bytes or more"
-OPEN = Limits(address=Rate(1e6, 1e6), start=Rate(1e6, 1e6), conversation=Rate(1e6, 1e6), attachments=Rate(1e6, 1e6))
+NONE = Rate(1e6, 1e6)
+OPEN = Limits(address=NONE, start=NONE, visitor=NONE, conversation=NONE, attachments=NONE)
 FREQUENT = (
     "billingcode-invalid",
     "connectwise-catalogitem-inactive",

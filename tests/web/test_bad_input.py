@@ -207,6 +207,23 @@ def test_27_one_address_cannot_take_all(tmp_path: Path) -> None:
     bot.close()
 
 
+def test_27_a_signed_in_user_has_one_bucket_in_all_conversations(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from tests.web.test_threats import token
+
+    bot = Bot(tmp_path, limits=replace(OPEN, visitor=Rate(0.01, 4)))
+    with client(bot) as web:
+        kim = {"Helpbot-Identity": token()}
+        one, two = Visitor(web, **kim), Visitor(web, **kim)
+        answers = [one.post({"text": "a"}), two.post({"text": "b"}), one.post({"text": "c"}), two.post({"text": "d"})]
+        assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert Visitor(web, **{"Helpbot-Identity": token({"sub": "u-2"})}).post({"text": "a"}).status_code == 200
+        assert Visitor(web).post({"text": "a"}).status_code == 200
+    bot.close()
+
+
 def test_27_buckets_say_when_to_come_back(tmp_path: Path) -> None:
     from dataclasses import replace
 

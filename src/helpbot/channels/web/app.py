@@ -149,6 +149,7 @@ class Web:
             Buckets(limits.conversation),
             Buckets(limits.attachments),
         )
+        self.visitors = Buckets(limits.visitor)
         self.shelf = Shelf(settings.files, ocr=settings.ocr)
         self.site = settings.sites["default"]
         self._search = search or self._own_search
@@ -222,12 +223,19 @@ class Web:
         )
 
     def person(self, request: Request, site: str, otherwise: Person) -> Person:
-        """Who is talking: whom a valid identity token names, else `otherwise`."""
+        """Who is talking: whom a valid identity token names, else `otherwise`.
+
+        CallError(TOO_MANY) for a user who talks too much, in however many conversations.
+        """
         token = request.headers.get("helpbot-identity")
         if token is None:
             return otherwise
         known = self.settings.sites.get(site, self.site)
-        return identify(token, self.settings.identity_keys, self.clock(), known.identity_keys)
+        person = identify(token, self.settings.identity_keys, self.clock(), known.identity_keys)
+        wait = self.visitors.take(person.id)
+        if wait:
+            raise CallError(Code.TOO_MANY, "too much comes from this user", "Wait a moment", retry_after=wait)
+        return person
 
     def owner(self, request: Request, view: ConversationView) -> Person:
         """Who is talking in this conversation; CallError(FORBIDDEN) if it is another user's."""

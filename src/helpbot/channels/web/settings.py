@@ -20,7 +20,8 @@ class Limits:
 
     address: Rate = Rate(20, 200)  # any call, by address
     start: Rate = Rate(1, 30)  # new conversations, by address
-    conversation: Rate = Rate(1, 20)  # messages, by conversation
+    visitor: Rate = Rate(2, 40)  # starts and messages of a signed-in user, in whatever conversation and from wherever
+    conversation: Rate = Rate(1, 20)  # messages, by conversation; an anonymous visitor has one a start
     attachments: Rate = Rate(0.1, 6)  # uploads, by conversation
     body: int = 64 * 1024  # bytes of a JSON body
     attachment: int = 5_000_000  # bytes of an image
