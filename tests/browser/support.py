@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 from playwright.sync_api import Page, expect
 
 PATIENCE = (
-    30_000  # milliseconds until something that is to be seen is given up: long, for a machine that does much else
+    90_000  # milliseconds until something that is to be seen is given up: long, for a machine that does much else
 )
 expect.set_options(timeout=PATIENCE)
 

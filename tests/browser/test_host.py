@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from helpbot.channels.web.widget import integrity
 from helpbot.desk.records import Act
-from tests.browser.support import Talk, host_pages, leave
+from tests.browser.support import PATIENCE, Talk, host_pages, leave
 from tests.web.support import BILLING, ROOT, Running
 
 Open = Callable[..., Talk]
@@ -73,7 +73,7 @@ def test_a_chat_that_could_not_be_fetched_traps_nobody_and_is_fetched_at_the_nex
     page.page.context.set_offline(True)
     page.launcher.click()
     page.until(lambda: any("app.html" in url for url in page.requests))
-    page.page.wait_for_timeout(300)
+    page.page.wait_for_timeout(1500)  # a person looks at it, and presses once more
     expect(page.launcher).to_be_visible()  # and no frame of the browser's own error over the whole telephone
     expect(page.page.locator("helpbot-widget iframe")).to_be_hidden()
     page.page.evaluate(f"helpbot.ask({BILLING!r})")
@@ -99,7 +99,7 @@ def test_a_page_without_an_origin_cannot_show_it_either(browser: Any, running: R
     page.on("requestfinished", lambda request: ended.append(request.url))
     page.on("requestfailed", lambda request: ended.append(request.url))
     page.goto(where.format(bot=running.url))
-    for _ in range(200):
+    for _ in range(PATIENCE // 50):
         if any("/app.html" in url for url in ended):
             break
         page.wait_for_timeout(50)

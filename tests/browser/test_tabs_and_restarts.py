@@ -76,13 +76,13 @@ def test_the_server_goes_away_while_sending_and_comes_back(browser: Any, bot: Bo
         talk.ask("hello")
     talk.say(BILLING)
     talk.say("and for ConnectWise?")
-    expect(talk.frame.locator(".banner")).to_be_visible(timeout=10_000)
+    expect(talk.frame.locator(".banner")).to_be_visible()
     talk.input.fill("half typed")
     again = Bot(bot.folder, sites=dict(bot.settings.sites))
     try:
         with _served(again, running.port):
             expect(talk.frame.locator(".queued")).to_have_count(0)
-            expect(talk.frame.locator(".banner")).to_be_hidden(timeout=10_000)
+            expect(talk.frame.locator(".banner")).to_be_hidden()
             expect(talk.input).to_have_value("half typed")
             assert _said(again, talk) == ["hello", BILLING, "and for ConnectWise?"]
             leave(talk.page.context)
@@ -109,7 +109,7 @@ def test_an_answer_that_is_lost_on_its_way_is_asked_for_again_and_comes_once(
 
         talk.page.context.route("**/messages", lose)
         talk.say(BILLING)
-        expect(talk.frame.locator(".steps")).to_be_visible(timeout=15_000)
+        expect(talk.frame.locator(".steps")).to_be_visible()
         expect(talk.frame.locator(".queued")).to_have_count(0)
         assert len(set(lost)) == 1
         assert _said(bot, talk) == ["hello", BILLING]
@@ -145,7 +145,7 @@ def test_an_erased_conversation_is_left_and_a_new_one_begins(browser: Any, bot: 
             "(() => { const s = JSON.parse(localStorage['helpbot:default']); s.token = 'x'.repeat(43); localStorage['helpbot:default'] = JSON.stringify(s); })()"
         )
         talk.say(BILLING)
-        expect(talk.frame.locator(".steps")).to_be_visible(timeout=10_000)
+        expect(talk.frame.locator(".steps")).to_be_visible()
         assert _said(bot, talk) == [BILLING]
         leave(talk.page.context)
 
@@ -192,7 +192,7 @@ def test_one_user_in_two_browsers_and_a_server_that_is_killed_lose_and_double_no
     said = ["hello", "from the first", "from the second", "into the dark"]
     with process(tmp_path, int(url.rsplit(":", 1)[1])):
         for each in (one, two):
-            expect(each.frame.locator(".m.user[data-seq]")).to_have_count(4, timeout=90_000)
+            expect(each.frame.locator(".m.user[data-seq]")).to_have_count(4)
             expect(each.frame.locator(".queued")).to_have_count(0)
             assert sorted(each.frame.locator(".m.user .text").all_inner_texts()) == sorted(said)
         expect(two.input).to_have_value("half typed")

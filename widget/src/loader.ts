@@ -37,10 +37,10 @@ function start(script: HTMLScriptElement): void {
   const [openLabel, closeLabel] = LABELS[language.slice(0, 2)] ?? LABELS["en"]!;
   const flag = `hb:${site}`; // remembers, in the page's own storage, that a conversation is going on
   const handlers: Record<string, Set<(detail: unknown) => void>> = {};
-  const waiting: Down[] = [];
-  let port: MessagePort | undefined;
+  const told: Down[] = []; // all that the chat was told: a frame that is fetched again hears it, too
+  let port: MessagePort | undefined; // the one that the chat has spoken through
   let frame: HTMLIFrameElement | undefined;
-  let alive = false; // the chat has spoken: a frame that could not be fetched never does
+  let dead = false; // the frame was loaded and nobody has spoken in it: its page may not have been fetched
   let shown = false;
   let before: Element | null = null;
 
@@ -68,11 +68,11 @@ function start(script: HTMLScriptElement): void {
 
   const emit = (event: string, detail?: unknown): void => handlers[event]?.forEach((handler) => handler(detail));
   const tell = (message: Down): void => {
-    if (alive) port!.postMessage(message);
-    else waiting.push(message);
+    told.push(message);
+    port?.postMessage(message);
   };
   const draw = (): void => {
-    const open = host.toggleAttribute("open", shown && alive);
+    const open = host.toggleAttribute("open", shown && !!port);
     button.ariaLabel = open ? closeLabel : openLabel + (badge.hidden ? "" : ` (${badge.textContent})`);
     button.ariaExpanded = String(open);
   };
@@ -98,12 +98,6 @@ function start(script: HTMLScriptElement): void {
     emit(wanted ? "open" : "close");
   };
   const take = ({ data: [what, one, two] }: MessageEvent<[Up[0], any, any]>): void => {
-    if (!alive) {
-      alive = true;
-      waiting.forEach(tell);
-      draw();
-      if (shown) frame!.focus(); // given before the page was there, focus was lost with the blank one
-    }
     if (what === "close") show(false);
     else if (what === "unread") news(one, two);
     else if (what === "colour") host.style.setProperty("--c", one);
@@ -114,9 +108,9 @@ function start(script: HTMLScriptElement): void {
       } catch {}
   };
   const load = (): void => {
-    if (frame && (alive || !port)) return;
-    frame?.remove(); // its page could not be fetched: once more
-    port = undefined;
+    if (port || (frame && !dead)) return;
+    dead = false;
+    frame?.remove();
     frame = make("iframe", "panel");
     frame.title = "Chat";
     frame.allow = "clipboard-write";
@@ -124,16 +118,24 @@ function start(script: HTMLScriptElement): void {
     frame.src = `${origin}/widget/v1/app.html?site=${site}&lang=${language}&dir=${direction}`;
     frame.onload = () => {
       // A channel of our own: after this one message, nothing on the page can speak to the frame or listen to it.
-      const channel = new MessageChannel();
-      port = channel.port1;
-      port.onmessage = take;
-      frame!.contentWindow!.postMessage("helpbot", origin, [channel.port2]);
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = (event) => {
+        if (port !== port1) {
+          port = port1;
+          told.forEach((each) => port1.postMessage(each));
+          draw();
+          if (shown) frame!.focus(); // given before the page was there, focus was lost with the blank one
+        }
+        take(event);
+      };
+      frame!.contentWindow!.postMessage("helpbot", origin, [port2]);
+      dead = true; // until it speaks
     };
     root.prepend(frame);
   };
 
   button.onpointerenter = button.onfocus = load;
-  button.onclick = () => show(!shown || !alive);
+  button.onclick = () => show(!shown || !port);
   preview.onclick = () => show(true);
   const bot: Helpbot = {
     open: () => show(true),
