@@ -169,13 +169,9 @@ class _Paste:
     def place(self, i: int) -> tuple[int, int]:
         """Where word i stands in the peeled text."""
         n = self.source[i] if self.source is not None else i
-        places = self._places
-        while len(places) <= n:
-            # Between two words stand no letters, so the next place where the letters occur is the word's own.
-            piece = self._pieces[len(places)]
-            start = self.text.find(piece, places[-1][1] if places else 0)
-            places.append((start, start + len(piece)))
-        return places[n]
+        if not self._places:
+            self._places = [found.span() for found in WORD.finditer(self.text)]
+        return self._places[n]
 
 
 @dataclass(slots=True)
@@ -360,26 +356,26 @@ class SignatureIndex:
             np.concatenate([place, place[firsts]]),
             count,
         )
-        # Each signature is looked up by its rarest pair, or by its rarest word where it has no two neighbours.
+        # Each signature is looked up by its rarest pair, or by its rarest word where that is rarer.
         rarity = np.ones(len(ids)) * np.inf
         if len(firsts):
-            order = np.searchsorted(self._keys, pair_keys + _PAIR)
-            rarity[firsts] = self._starts[order + 1] - self._starts[order]
+            _, which, often = np.unique(pair_keys, return_inverse=True, return_counts=True)
+            rarity[firsts] = often[which]
         self._anchors: dict[
             int, list[tuple[int, int, int]]
         ] = {}  # signature, place of the anchor in it, its rarest word
-        id_list, rare = ids.tolist(), rarity.tolist()
+        id_list, rare, counts = ids.tolist(), rarity.tolist(), self._counts.tolist()
         for n in range(count):
             a, b = self._offsets[n], self._offsets[n + 1]
             if a == b:
                 continue
             best = min(range(a, b), key=rare.__getitem__)
-            if math.isinf(rare[best]):
-                best = min(range(a, b), key=lambda j: self._counts[id_list[j]])
-                key = -1 - id_list[best]
+            alone = min(range(a, b), key=lambda j: counts[id_list[j]])
+            rarest = id_list[alone]
+            if counts[rarest] < rare[best]:
+                best, key = alone, -1 - rarest
             else:
                 key = id_list[best] * _PAIR + id_list[best + 1]
-            rarest = min(id_list[a:b], key=self._counts.__getitem__)
             self._anchors.setdefault(key, []).append((n, best - a, rarest))
         self._firsts = frozenset(self._words[-1 - key if key < 0 else key // _PAIR] for key in self._anchors)
         self._odd = frozenset(self._joined) | frozenset(_SPLIT) | {"can"}
@@ -619,7 +615,9 @@ class SignatureIndex:
             beside = np.concatenate([keys[1:] == keys[:-1] + 1, [False]])
             sums = sums + np.where(beside, np.concatenate([sums[1:], [0.0]]), 0.0)
         who = keys >> 13
-        worth = sums * np.minimum(1.0, sums / self._total[who])
+        share = sums / self._total[who]
+        likely = np.flatnonzero(share >= _LEAST_SHARE)
+        who, keys, worth = who[likely], keys[likely], sums[likely] * np.minimum(1.0, share[likely])
         best = np.argsort(-worth, kind="stable")[: _TRIED * 2]
         out: list[tuple[int, int, float]] = []
         seen: set[int] = set()
@@ -1006,15 +1004,15 @@ class SignatureIndex:
         allowed = max(_allowed(said, word), 0 if length < 6 else 2 if length < 10 else 3)
         if len(word) == 3 and len(said) >= 3 and said not in self._vocabulary:
             allowed = 0 if word in self._entities and sorted(said) != sorted(word) else 1
-        distance = _distance(said, word)
+        distance = OSA.distance(said, word, score_cutoff=3)
         if distance <= allowed:
-            return 0.9
+            return 0.0 if _opposite(said, word) else 0.9
         # Mistyped beyond that, it is still no other word: nobody knows it, and most of its letters agree.
         garbled = (
             (length >= 4 or (length == 3 and distance == 1 and said[0] == word[0]))
-            and distance < 90
             and said not in self._vocabulary
-            and Indel.normalized_similarity(said, word) >= 0.62
+            and Indel.normalized_similarity(said, word, score_cutoff=0.62) >= 0.62
+            and not _opposite(said, word)
         )
         return _GARBLED if garbled else 0.0
 
@@ -1162,6 +1160,7 @@ _FEW: Final = 5_000  # signatures up to which neighbouring words are also known 
 _GARBLED: Final = 0.7  # the quality of a word hardly recognised: with one of these a match is never sure
 _REACH: Final = 40  # words that one placeholder may hold
 _TRIED: Final = 16  # candidates aligned
+_LEAST_SHARE: Final = 0.2  # of a signature's votes, without which it is not aligned
 _WORTH: Final = 0.45  # a candidate with fewer votes than this share of a match's is not aligned
 _MOST_MISSPELT: Final = 300  # different unknown words of one paste looked up
 _ELLIPSIS: Final = re.compile(r"…|\.\.")
@@ -1250,7 +1249,8 @@ def _deletions(word: str) -> list[str]:
 
 
 def _distance(a: str, b: str) -> int:
-    return 99 if _opposite(a, b) else OSA.distance(a, b, score_cutoff=3)
+    distance = OSA.distance(a, b, score_cutoff=3)
+    return 99 if distance <= 3 and _opposite(a, b) else distance
 
 
 def _allowed(said: str, word: str) -> int:
@@ -1263,8 +1263,10 @@ def _allowed(said: str, word: str) -> int:
 def _opposite(a: str, b: str) -> bool:
     """Whether one word denies the other: active and inactive, internal and external."""
     short, long = (a, b) if len(a) < len(b) else (b, a)
-    if any(long == prefix + short for prefix in _NEGATING):
-        return True
+    if long.endswith(short):
+        return long[: len(long) - len(short)] in _NEGATING
+    if long[-2:] != short[-2:]:  # what is turned begins otherwise and ends alike
+        return False
     return any(
         x.startswith(one) and y.startswith(two) and len(x) > len(one) + 2 and x[len(one) :] == y[len(two) :]
         for one, two in _TURNING
