@@ -356,6 +356,7 @@ class SignatureIndex:
             np.concatenate([place, place[firsts]]),
             count,
         )
+        self._least = self._total * (_LEAST_SHARE * 0.999)  # the votes without which nothing is aligned
         # Each signature is looked up by its rarest pair, or by its rarest word where that is rarer.
         rarity = np.ones(len(ids)) * np.inf
         if len(firsts):
@@ -603,20 +604,29 @@ class SignatureIndex:
             rows, places, lengths = _fewer(rows, places, lengths)
         offsets = np.cumsum(lengths)
         each = np.repeat(self._starts[rows] - offsets + lengths, lengths) + np.arange(offsets[-1])
-        who = self._who[each].astype(np.int64)
-        begin = np.repeat(places, lengths) - self._where[each]
+        who, votes = self._who[each], np.repeat(self._votes[rows], lengths)
+        # Most of those that a log's words speak for are spoken for by too little, wherever it stands.
+        enough = np.bincount(who, votes, len(self.signatures)) >= self._least
+        voting = np.flatnonzero(enough[who])
+        if not len(voting):
+            return []
+        who, votes, each = who[voting].astype(np.int64), votes[voting], each[voting]
+        begin = np.repeat(places, lengths)[voting] - self._where[each]
         keys = (who << 13) | ((begin + 64) >> _BUCKET)
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
         heads = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-        sums = np.add.reduceat(np.repeat(self._votes[rows], lengths)[order], heads)
+        sums = np.add.reduceat(votes[order], heads)
+        counts = np.diff(heads, append=len(keys))
         keys = keys[heads]
         if len(keys) > 1:
             beside = np.concatenate([keys[1:] == keys[:-1] + 1, [False]])
             sums = sums + np.where(beside, np.concatenate([sums[1:], [0.0]]), 0.0)
+            counts = counts + np.where(beside, np.concatenate([counts[1:], [0]]), 0)
         who = keys >> 13
         share = sums / self._total[who]
-        likely = np.flatnonzero(share >= _LEAST_SHARE)
+        # One word alone names a signature only where it is half of it.
+        likely = np.flatnonzero((share >= _LEAST_SHARE) & ((counts > 1) | (share >= 0.5)))
         who, keys, worth = who[likely], keys[likely], sums[likely] * np.minimum(1.0, share[likely])
         best = np.argsort(-worth, kind="stable")[: _TRIED * 2]
         out: list[tuple[int, int, float]] = []
