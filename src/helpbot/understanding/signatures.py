@@ -129,19 +129,19 @@ _OFTEN: Final = 12  # occurrences of one feature in a paste that may vote
 class _Paste:
     """The words of a paste; their ids in the index and their places are worked out when asked for."""
 
-    __slots__ = ("_ids", "_lookup", "_pieces", "_places", "guessed", "source", "text", "words")
+    __slots__ = ("_ids", "_lookup", "_places", "guessed", "near", "source", "text", "words")
 
     def __init__(
         self,
         text: str,
-        pieces: list[str],
         words: list[str],
         source: list[int] | None,
         lookup: Mapping[str, int],
         guessed: frozenset[int] = frozenset(),
     ) -> None:
         self.text, self.words, self.source, self.guessed = text, words, source, guessed
-        self._pieces, self._lookup = pieces, lookup
+        self._lookup = lookup
+        self.near: dict[str, set[int]] | None = None  # filled in by the index
         self._ids: list[int] | None = None
         self._places: list[tuple[int, int]] = []
 
@@ -156,7 +156,9 @@ class _Paste:
                 guessed += range(len(words), len(words) + len(pieces))
             words += pieces or (word,)
             source += [self.source[i] if self.source is not None else i] * len(pieces or (word,))
-        return _Paste(self.text, self._pieces, words, source, self._lookup, frozenset(guessed))
+        apart = _Paste(self.text, words, source, self._lookup, frozenset(guessed))
+        apart.near = self.near
+        return apart
 
     @property
     def ids(self) -> list[int]:
@@ -315,6 +317,7 @@ class SignatureIndex:
             weights.append((0.2 if word in STOP else 0.45 + 0.75 * rare) if word not in NEGATIONS else 0.5)
         self._weights = weights
         self._counts = counts
+        self._often: list[int] = counts.tolist()
 
     def _protect(self) -> None:
         """Which words may not be guessed over: by kind, and by being all that tells two signatures apart."""
@@ -365,7 +368,7 @@ class SignatureIndex:
         self._anchors: dict[
             int, list[tuple[int, int, int]]
         ] = {}  # signature, place of the anchor in it, its rarest word
-        id_list, rare, counts = ids.tolist(), rarity.tolist(), self._counts.tolist()
+        id_list, rare, counts = ids.tolist(), rarity.tolist(), self._often
         for n in range(count):
             a, b = self._offsets[n], self._offsets[n + 1]
             if a == b:
@@ -476,7 +479,7 @@ class SignatureIndex:
                     out.append(word)
                     source.append(i)
             words = out
-        return _Paste(text, pieces, words, source, self._vocabulary)
+        return _Paste(text, words, source, self._vocabulary)
 
     def _form(self, n: int) -> tuple[list[int], list[int]]:
         """A signature's word ids, and the number of placeholders before each and after the last."""
@@ -589,13 +592,12 @@ class SignatureIndex:
         features = array
         places = np.arange(len(ids))
         if len(ids) > 1:
-            known = (array[:-1] < _NEW) & (array[1:] < _NEW)
-            at = np.flatnonzero(known)
-            features = np.concatenate([array, array[at] * _PAIR + array[at + 1] + _PAIR])
-            places = np.concatenate([places, at])
-        rows = np.searchsorted(self._keys, features)
-        rows[rows == len(self._keys)] = 0
-        hit = np.flatnonzero(self._keys[rows] == features)
+            known = array < _NEW
+            at = np.flatnonzero(known[:-1] & known[1:])
+            features = np.concatenate((array, array[at] * _PAIR + array[at + 1] + _PAIR))
+            places = np.concatenate((places, at))
+        rows = self._keys.searchsorted(features)
+        hit = np.flatnonzero(self._keys.take(rows, mode="clip") == features)
         if not len(hit):
             return []
         rows, places = rows[hit], places[hit]
@@ -615,14 +617,16 @@ class SignatureIndex:
         keys = (who << 13) | ((begin + 64) >> _BUCKET)
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
-        heads = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+        bounds = np.empty(len(keys) + 1, bool)
+        bounds[0] = bounds[-1] = True
+        np.not_equal(keys[1:], keys[:-1], out=bounds[1:-1])
+        heads = np.flatnonzero(bounds)
+        counts, heads = heads[1:] - heads[:-1], heads[:-1]
         sums = np.add.reduceat(votes[order], heads)
-        counts = np.diff(heads, append=len(keys))
         keys = keys[heads]
-        if len(keys) > 1:
-            beside = np.concatenate([keys[1:] == keys[:-1] + 1, [False]])
-            sums = sums + np.where(beside, np.concatenate([sums[1:], [0.0]]), 0.0)
-            counts = counts + np.where(beside, np.concatenate([counts[1:], [0]]), 0)
+        beside = keys[1:] == keys[:-1] + 1
+        sums[:-1] += sums[1:] * beside
+        counts[:-1] += counts[1:] * beside
         who = keys >> 13
         share = sums / self._total[who]
         # One word alone names a signature only where it is half of it.
@@ -641,57 +645,52 @@ class SignatureIndex:
 
     def _resolve(self, paste: _Paste) -> tuple[list[int], dict[int, int]]:
         """Word ids with misspelt words read as the words they are near; and which those are, with their distance."""
-        odd = [
-            i
-            for i, number in enumerate(paste.ids)
-            if number >= _NEW and 4 <= len(paste.words[i]) <= 24 and paste.words[i] not in self._known
-        ]
         misspelt = dict.fromkeys(paste.guessed, 1)
-        if not odd:
+        best: dict[str, tuple[int, int]] = {}
+        for word, numbers in self._nearby(paste).items():
+            if len(word) <= 24:
+                tried = [m for m in numbers if m < len(self._words)]
+                found = min(((_distance(word, self._words[m]), -self._often[m], m) for m in tried), default=None)
+                if found is not None and found[0] <= _allowed(word, self._words[found[2]]):
+                    best[word] = (found[2], found[0])
+        if not best:
             return paste.ids, misspelt
-        near = self._near(list(dict.fromkeys(paste.words[i] for i in odd))[:_MOST_MISSPELT])
         ids = list(paste.ids)
-        for i in odd:
-            if (other := near.get(paste.words[i])) is not None:
-                ids[i], misspelt[i] = other
+        for i, word in enumerate(paste.words):
+            if word in best:
+                ids[i], misspelt[i] = best[word]
         return ids, misspelt
 
-    def _near(self, words: list[str]) -> dict[str, tuple[int, int]]:
-        """The one word of the index that each word may be a misspelling of, with its distance, where there is one."""
-        hashes: list[int] = []
-        owners: list[int] = []
-        for n, word in enumerate(words):
-            variants = _deletions(word)
-            hashes += map(hash, variants)
-            owners += [n] * len(variants)
-        wanted = np.array(hashes, np.int64)
-        left = np.searchsorted(self._near_keys, wanted)
-        right = np.searchsorted(self._near_keys, wanted, side="right")
-        tried: dict[int, set[int]] = {}
-        for i in np.flatnonzero(right > left).tolist():
-            tried.setdefault(owners[i], set()).update(self._near_words[left[i] : right[i]].tolist())
-        out = {}
-        for n, numbers in tried.items():
-            word = words[n]
-            best = min(
-                ((_distance(word, self._words[m]), -int(self._counts[m]), m) for m in numbers if m < len(self._words)),
-                default=None,
-            )
-            if best is not None and best[0] <= _allowed(word, self._words[best[2]]):
-                out[word] = (best[2], best[0])
-        return out
+    def _nearby(self, paste: _Paste) -> dict[str, set[int]]:
+        """For each word of a paste that nobody knows the numbers of the words that one or two letters make of it."""
+        if paste.near is None:
+            vocabulary, known = self._vocabulary, self._known
+            odd = [
+                word
+                for word in dict.fromkeys(paste.words)
+                if word not in vocabulary and 4 <= len(word) <= 42 and word not in known
+            ][:_MOST_MISSPELT]
+            keys = self._near_keys
+            hashes = [hash(variant) for word in odd for variant in _deletions(word)]
+            wanted = np.array(hashes, np.int64)
+            left = keys.searchsorted(wanted)
+            hit = np.flatnonzero(keys.take(left, mode="clip") == wanted) if len(keys) else left[:0]
+            owners = np.repeat(np.arange(len(odd)), [len(word) + 1 for word in odd])[hit].tolist()
+            paste.near = {}
+            begins, ends = left[hit].tolist(), keys.searchsorted(wanted[hit], side="right").tolist()
+            for n, begin, end in zip(owners, begins, ends, strict=True):
+                paste.near.setdefault(odd[n], set()).update(self._near_words[begin:end].tolist())
+        return paste.near
 
     def _taken_apart(self, paste: _Paste) -> _Paste:
         """The paste with misspelt field names, written as one word, taken apart as the signatures hold them."""
-        vocabulary, known = self._vocabulary, self._known
-        odd = {w for w in paste.words if 6 <= len(w) <= 42 and w not in vocabulary and w not in known and w.isalpha()}
+        if not self._whole:
+            return paste
         first = len(self._words)
         found: dict[str, Sequence[str]] = {}
-        for word in sorted(odd)[:_MOST_MISSPELT] if self._whole else ():
-            variants = np.array([hash(v) for v in _deletions(word)], np.int64)
-            left = np.searchsorted(self._near_keys, variants)
-            right = np.searchsorted(self._near_keys, variants, side="right")
-            numbers = {m for i in np.flatnonzero(right > left) for m in self._near_words[left[i] : right[i]].tolist()}
+        for word, numbers in self._nearby(paste).items():
+            if len(word) < 6 or not word.isalpha():
+                continue
             best = min(((_distance(word, self._whole[m - first]), m) for m in numbers if m >= first), default=(99, 0))
             own = min((_distance(word, self._words[m]) for m in numbers if m < first), default=99)
             if best[0] <= 2 and best[0] < own:
