@@ -129,18 +129,19 @@ _OFTEN: Final = 12  # occurrences of one feature in a paste that may vote
 class _Paste:
     """The words of a paste; their ids in the index and their places are worked out when asked for."""
 
-    __slots__ = ("_ids", "_lookup", "_places", "guessed", "near", "source", "text", "words")
+    __slots__ = ("_ids", "_lookup", "_pieces", "_places", "guessed", "near", "source", "text", "words")
 
     def __init__(
         self,
         text: str,
+        pieces: list[str],
         words: list[str],
         source: list[int] | None,
         lookup: Mapping[str, int],
         guessed: frozenset[int] = frozenset(),
     ) -> None:
         self.text, self.words, self.source, self.guessed = text, words, source, guessed
-        self._lookup = lookup
+        self._pieces, self._lookup = pieces, lookup
         self.near: dict[str, set[int]] | None = None  # filled in by the index
         self._ids: list[int] | None = None
         self._places: list[tuple[int, int]] = []
@@ -156,7 +157,7 @@ class _Paste:
                 guessed += range(len(words), len(words) + len(pieces))
             words += pieces or (word,)
             source += [self.source[i] if self.source is not None else i] * len(pieces or (word,))
-        apart = _Paste(self.text, words, source, self._lookup, frozenset(guessed))
+        apart = _Paste(self.text, self._pieces, words, source, self._lookup, frozenset(guessed))
         apart.near = self.near
         return apart
 
@@ -172,7 +173,12 @@ class _Paste:
         """Where word i stands in the peeled text."""
         n = self.source[i] if self.source is not None else i
         if not self._places:
-            self._places = [found.span() for found in WORD.finditer(self.text)]
+            find, places, end = self.text.find, self._places, 0
+            for piece in self._pieces:
+                # Between two words stand no letters, so the next place where the letters occur is the word's own.
+                start = find(piece, end)
+                end = start + len(piece)
+                places.append((start, end))
         return self._places[n]
 
 
@@ -447,6 +453,8 @@ class SignatureIndex:
             paste = self._taken_apart(paste)
         if not found or limit > 1 or any(self._in_longer(f.number) or self._loose(f, paste) for f in found):
             found += self._vote(paste, found)
+        if len(found) == 1:
+            return [self._match(found[0], paste, unwrapped)]
         chosen: list[_Found] = []
         for candidate in sorted(found, key=lambda f: (-f.rank, f.first, f.number)):
             if any(candidate.first <= c.last and c.first <= candidate.last for c in chosen):
@@ -479,7 +487,7 @@ class SignatureIndex:
                     out.append(word)
                     source.append(i)
             words = out
-        return _Paste(text, words, source, self._vocabulary)
+        return _Paste(text, pieces, words, source, self._vocabulary)
 
     def _form(self, n: int) -> tuple[list[int], list[int]]:
         """A signature's word ids, and the number of placeholders before each and after the last."""
@@ -493,28 +501,46 @@ class SignatureIndex:
         if not likely:
             return []
         ids, anchors, last = paste.ids, self._anchors, len(words) - 1
-        hits = [
-            (i, key)
-            for i in likely
-            for key in (ids[i] * _PAIR + ids[i + 1] if i < last else -1, -1 - ids[i])
-            if key in anchors
-        ]
+        hits: list[tuple[int, Sequence[tuple[int, int, int]]]] = []
+        for i in likely:
+            first = ids[i]
+            if i < last and (there := anchors.get(first * _PAIR + ids[i + 1])):
+                hits.append((i, there))
+            if there := anchors.get(-1 - first):
+                hits.append((i, there))
         found: dict[int, _Found] = {}
         if not hits:
             return []
         present = set(ids)
-        for i, key in hits:
-            for n, offset, rarest in anchors[key]:
+        for i, there in hits:
+            for n, offset, rarest in there:
                 if rarest in present and n not in found and (pairs := self._literal(n, offset, i, ids)):
                     first, last = pairs[0][1], pairs[-1][1]
-                    gaps = self._form(n)[1]
-                    if (
-                        self._edge(paste, first, -1, False, gaps[0] > 0) not in _BAD_ENDS
-                        and self._edge(paste, last, 1, False, gaps[-1] > 0) not in _BAD_ENDS
-                    ):
-                        weight = sum(self._weights[ids[p]] for _, p in pairs)
+                    gaps = self._gaps
+                    if self._alone(paste, first, last, gaps[self._offsets[n] + n], gaps[self._offsets[n + 1] + n]):
+                        weights = self._weights
+                        weight = sum([weights[ids[p]] for _, p in pairs])
                         found[n] = _Found(n, 1.0, weight, 1.0, True, first, last, pairs, [])
         return list(found.values())
+
+    def _alone(self, paste: _Paste, first: int, last: int, before: int, behind: int) -> bool:
+        """Whether an undamaged message's ends are ends of words, and no word before it denies it.
+
+        `before` and `behind` are the placeholders there: whatever stands at one is its value.
+        """
+        text = paste.text
+        if not before:
+            start = paste.place(first)[0]
+            beside = text[start - 1 : start]
+            asked = beside.isalnum() or beside == "_" or (first and paste.words[first - 1] in NEGATIONS)
+            if asked and self._edge(paste, first, -1, False, False) in _BAD_ENDS:
+                return False
+        if not behind:
+            end = paste.place(last)[1]
+            beside = text[end : end + 1]
+            if (beside.isalnum() or beside == "_") and self._edge(paste, last, 1, False, False) in _BAD_ENDS:
+                return False
+        return True
 
     def _literal(self, n: int, offset: int, at: int, ids: list[int]) -> list[tuple[int, int]]:
         """The places of all words of signature n if they stand undamaged around the anchor; else nothing."""
