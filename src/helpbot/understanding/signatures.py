@@ -403,19 +403,21 @@ class SignatureIndex:
         self._near_words = np.array([m for _, m in variants], np.int32)
         self._contained: dict[int, bool] = {}  # worked out for those that are found
 
+    def _row(self, key: int) -> int:
+        """Where a feature's postings stand; -1 where it does not vote."""
+        row = int(self._keys.searchsorted(key))
+        return row if row < len(self._keys) and self._keys[row] == key else -1
+
     def _in_longer(self, n: int) -> bool:
         """Whether all words of signature n stand in a longer one: finding it is then no reason to look no further."""
         known = self._contained.get(n)
         if known is None:
             mine, _ = self._form(n)
             keys = [a * _PAIR + b + _PAIR for a, b in pairwise(mine)] or mine
-            rows = np.searchsorted(self._keys, np.array(keys))
-            row = min(
-                rows.tolist(),
-                key=lambda r: self._starts[r + 1] - self._starts[r] if r < len(self._keys) else 1 << 30,
-            )
+            rows = [row for key in keys if (row := self._row(key)) >= 0]
+            row = min(rows, key=lambda r: self._starts[r + 1] - self._starts[r], default=-1)
             known = False
-            if row < len(self._keys):
+            if row >= 0:
                 for other in self._who[self._starts[row] : self._starts[row + 1]].tolist()[:_COMMON]:
                     longer, _ = self._form(other)
                     if len(longer) > len(mine) and any(
@@ -655,10 +657,12 @@ class SignatureIndex:
         counts[:-1] += counts[1:] * beside
         who = keys >> 13
         share = sums / self._total[who]
-        # One word alone names a signature only where it is half of it.
-        likely = np.flatnonzero((share >= _LEAST_SHARE) & ((counts > 1) | (share >= 0.5)))
+        # In a log one word alone names a signature only where it is half of it.
+        brief = len(ids) <= _BRIEF
+        alone, tried = (0.0, 2 * _TRIED) if brief else (0.5, _TRIED)
+        likely = np.flatnonzero((share >= _LEAST_SHARE) & ((counts > 1) | (share >= alone)))
         who, keys, worth = who[likely], keys[likely], sums[likely] * np.minimum(1.0, share[likely])
-        best = np.argsort(-worth, kind="stable")[: _TRIED * 2]
+        best = np.argsort(-worth, kind="stable")[: tried * 2]
         out: list[tuple[int, int, float]] = []
         seen: set[int] = set()
         for number, bucket, value in zip(
@@ -667,7 +671,7 @@ class SignatureIndex:
             if number not in seen:
                 seen.add(number)
                 out.append((number, (bucket << _BUCKET) - 64, value))
-        return out[:_TRIED]
+        return out[:tried]
 
     def _resolve(self, paste: _Paste) -> tuple[list[int], dict[int, int]]:
         """Word ids with misspelt words read as the words they are near; and which those are, with their distance."""
@@ -870,6 +874,8 @@ class SignatureIndex:
             beyond = [self._words[one.mine[j]] for j in missing]
             stump = missing and not gap and self._stump(one.paste, at, side, beyond)
             edge = "cut" if stump else self._edge(one.paste, at, side, bool(missing), gap > 0)
+            if missing and edge == "edge" and side < 0 and self._half(one, first):
+                edge = "cut"
             if edge == "against":
                 return False
             if edge == "stuck":
@@ -884,7 +890,9 @@ class SignatureIndex:
             if edge == "conflict" and self._thing(one.paste.words[at + side]):
                 return False
             if side < 0 and edge != "cut" and any(self._words[one.mine[j]] in NEGATIONS for j in missing):
-                return False  # "records found" says the reverse of "no records found"
+                if edge != "edge" or len(one.matched) < _LONG or one.got < 0.6 * one.total:
+                    return False  # "records found" says the reverse of "no records found"
+                one.cap = min(one.cap, _UNSURE)
             if edge == "conflict" and any(self._weights[one.mine[j]] >= 0.4 for j in missing):
                 one.penalty += 0.15
             one.lost += sum(self._weights[one.mine[j]] for j in missing) * _LOSS[edge]
@@ -895,6 +903,11 @@ class SignatureIndex:
                 one.bare = True
                 one.cap = min(one.cap, _UNSURE if guards else 1.0)
         return True
+
+    def _half(self, one: _Alignment, first: int) -> bool:
+        """Whether the first word found is the end of its word: "ister" of "register"."""
+        word, said = self._words[one.mine[first]], one.paste.words[one.have[first]]
+        return 3 <= len(said) < len(word) and word.endswith(said) and said not in self._known
 
     def _enough(self, one: _Alignment) -> bool:
         """Whether what was found is enough to name this signature and no other."""
@@ -1011,7 +1024,8 @@ class SignatureIndex:
             return True
         if not (ours.isalpha() and theirs.isalpha()):
             return False
-        if min(len(ours), len(theirs)) < 5 or abs(len(ours) - len(theirs)) > 2:
+        least = 5 if theirs in self._vocabulary or theirs in self._known else 4
+        if min(len(ours), len(theirs)) < least or abs(len(ours) - len(theirs)) > 2:
             return False
         return OSA.distance(ours, theirs) <= (1 if len(ours) < 9 else 2) and not any(
             _opposite(self._words[mine[j]], words[p]) for j in js for p in ps
@@ -1044,9 +1058,16 @@ class SignatureIndex:
             return 0.0 if _opposite(said, word) else 0.9
         # Mistyped beyond that, it is still no other word: nobody knows it, and most of its letters agree.
         garbled = (
-            (length >= 4 or (length == 3 and distance == 1 and said[0] == word[0]))
+            (
+                length >= 4
+                or (length == 3 and distance == 1 and said[0] == word[0])
+                or (length == 2 and distance == 1 and (len(word) == 3 or sorted(said) == sorted(word)))
+            )
             and said not in self._vocabulary
-            and Indel.normalized_similarity(said, word, score_cutoff=0.62) >= 0.62
+            and (
+                Indel.normalized_similarity(said, word, score_cutoff=0.62) >= 0.62
+                or (distance == 2 and length >= 5 and said[0] == word[0])
+            )
             and not _opposite(said, word)
         )
         return _GARBLED if garbled else 0.0
@@ -1154,10 +1175,22 @@ class SignatureIndex:
             if "\n" in between or (not gap and between.strip() and between not in ("'", "-")):
                 return "edge"
             if not gap:
-                return "conflict" if self._telling(words[other]) and words[other] not in _SAYING else "open"
+                if not self._telling(words[other]):
+                    return "open"
+                if words[other] in _SAYING:
+                    return "edge" if side < 0 else "open"
+                return "edge" if side < 0 and self._rest(paste, other) else "conflict"
             start, end = there
             other += side
         return "open"
+
+    def _rest(self, paste: _Paste, at: int) -> bool:
+        """Whether a word is what a cut left, mistyped: two or three letters behind the ellipsis, no word known."""
+        word = paste.words[at]
+        if not (2 <= len(word) <= 3 and word.isalpha()) or word in self._vocabulary or word in self._known:
+            return False
+        start = paste.place(at)[0]
+        return paste.text[max(0, start - 3) : start].endswith(("…", ".."))
 
     def _inside(self, paste: _Paste, at: int, side: int) -> bool:
         """Whether a word shares its place with its neighbour (a contraction or a joined name taken apart)."""
@@ -1191,10 +1224,12 @@ _LOSS: Final = {
 _BAD_ENDS: Final = ("against", "stuck")  # with these nothing is undamaged
 _ENDS: Final = "\n…\"'`<>{}[]|.,:-"
 _UNSURE: Final = 0.72  # at most, where a guarded word is missing or hardly recognised
+_LONG: Final = 4  # telling words of which a message whose beginning is gone may still be recognised, unsurely
 _FEW: Final = 5_000  # signatures up to which neighbouring words are also known written as one
 _GARBLED: Final = 0.7  # the quality of a word hardly recognised: with one of these a match is never sure
 _REACH: Final = 40  # words that one placeholder may hold
-_TRIED: Final = 16  # candidates aligned
+_TRIED: Final = 16  # candidates aligned; twice as many for a paste that is hardly more than the message
+_BRIEF: Final = 24  # words of such a paste
 _LEAST_SHARE: Final = 0.2  # of a signature's votes, without which it is not aligned
 _WORTH: Final = 0.45  # a candidate with fewer votes than this share of a match's is not aligned
 _MOST_MISSPELT: Final = 300  # different unknown words of one paste looked up
@@ -1242,12 +1277,12 @@ def _postings(features: np.ndarray, owners: np.ndarray, places: np.ndarray, coun
     features, owners, places = features[order], owners[order], places[order]
     keys, inverse, counts = np.unique(features, return_inverse=True, return_counts=True)
     often = counts[inverse]
-    # Of each owner the three rarest features stay however common they are: it must be findable by something.
+    # Of each owner the rarest features stay however common they are: it must be findable by something.
     rare = np.lexsort((often, owners))
     first = np.searchsorted(owners[rare], np.arange(count))
     among = np.empty(len(owners), np.int64)
     among[rare] = np.arange(len(owners)) - first[owners[rare]]
-    keep = (often <= _COMMON) | (among < 3)
+    keep = (often <= _COMMON) | (among < _FINDABLE)
     kept = np.bincount(inverse[keep], minlength=len(keys))
     present = kept > 0
     starts = np.concatenate([[0], np.cumsum(kept[present])])
@@ -1263,6 +1298,7 @@ def _postings(features: np.ndarray, owners: np.ndarray, places: np.ndarray, coun
     )
 
 
+_FINDABLE: Final = 5
 _COMMON: Final = 300  # features of more signatures than this do not vote, unless a signature has no rarer
 
 
