@@ -128,7 +128,7 @@ _WRAPPED: Final = later.pattern(
     | (?P<tag> {_LT} (?: /?(?P<html>{_HTML}) (?=[\s/>&\\]) | (?P<xml>/?[A-Za-z_][\w:.-]{{0,80}}) | [!?](?=[-A-Za-z\[]) )
                (?P<rest> [^<>&]{{0,4000}} ) {_GT} )
     | (?P<entity> &(?:amp;){{0,9}}(?:\#[0-9]{{1,7}}|\#[xX][0-9a-fA-F]{{1,6}}|[A-Za-z]{{2,12}}); )
-    | (?P<escape> (?<!\\)\\{{1,16}}(?: ["'/] | u[0-9a-fA-F]{{4}} | [nrt](?![\w:\\]{{2,}}[\\/.]) ) )
+    | (?P<escape> (?<!\\)\\{{1,16}}(?: ["'/] | u[0-9a-fA-F]{{4}} | [nrt](?![\w:\\]{{2,80}}?[\\/.]) ) )
     | (?P<ansi> \x1b?\[[0-9;]{{1,12}}m )
     | (?P<marks> [^{_MARKS}] [{_MARKS}]++ )
     | (?P<loose> [{_MARKS}]++ )
@@ -310,7 +310,7 @@ _PAIR: Final = later.pattern(
     r"""(?P<key>(?<![\w.-])[\w.-]{1,60})(?P<q1>["']?)\s{0,9}(?P<sep>=(?!=)|:(?=\s{0,9}["'\[{]))\s{0,9}(?P<q>["']?)"""
 )
 _IS_MESSAGE_KEY: Final = later.pattern(_MESSAGE_KEYS)
-_CELL_BREAK: Final = later.pattern(r"\t+|\s\|\s|(?<=\S)\s?\|\|?\s|^\||\|$|\s{4,}(?=\S)")
+_CELL_BREAK: Final = later.pattern(r"\t+|\s\|\s|(?<=\S)\s?\|\|?\s|^\||\|$|(?<!\s)\s{4,}+(?=\S)")
 _WORD: Final = later.pattern(r"[^\W\d_]{2,}")
 _FAULTY: Final = words_of(
     "error errors err exception fail failed fails failure failures failing fatal invalid illegal denied "
@@ -337,6 +337,7 @@ _CODE_SHAPE: Final = later.pattern(r"\b[a-z]+[A-Z]\w*|\b\w+_\w+|\b[A-Z]{2,}\d+|\
 def _rows(text: str) -> list[_Row]:
     """The rows of a peeled text, in its order: each line's inner words, and the values of its fields."""
     rows: list[_Row] = []
+    read: dict[str, list[_Row]] = {}  # a line that stands there a thousand times is read once
     place = 0
     source_line = False
     for number, line in enumerate(text.split("\n")):
@@ -352,35 +353,38 @@ def _rows(text: str) -> list[_Row]:
             rows.append(_row(text, start, start + len(line), "frame", number))
             continue
         source_line = False
-        rows.extend(_line_rows(text, line, start, number))
+        found = read.get(line)
+        if found is None:
+            found = read[line] = _line_rows(line)
+        rows.extend([_Row(r.text, r.start + start, r.end + start, r.kind, number, r.weight) for r in found])
     return rows
 
 
-def _line_rows(text: str, line: str, start: int, number: int) -> list[_Row]:
-    """One line: its quote marks and log prefix off, then its fields, its cells, or itself."""
-    end = start + len(line)
-    inner = start
+def _line_rows(line: str) -> list[_Row]:
+    """One line by itself: its quote marks and log prefix off, then its fields, its cells, or what is left."""
+    number = inner = 0
+    end = len(line)
     quoted = _QUOTE.match(line)
     if quoted:
         inner += quoted.end()
-    if _CONTEXT.match(text, inner, end):
-        return [_row(text, inner, end, "context", number)]
-    subject = _SUBJECT.match(text, inner, end)
+    if _CONTEXT.match(line, inner, end):
+        return [_row(line, inner, end, "context", number)]
+    subject = _SUBJECT.match(line, inner, end)
     if subject:
         inner = subject.end()
-    prefix = _LOG_PREFIX.match(text, inner, end)
+    prefix = _LOG_PREFIX.match(line, inner, end)
     logged = prefix is not None and prefix.end() < end and prefix.end() - inner >= 4
     if logged and prefix is not None:
         inner = prefix.end()
-    fields = _fields(text, inner, end, number)
+    fields = _fields(line, inner, end, number)
     if fields:
         return fields
-    cells = [cell for cell in _cells(text, inner, end) if cell[1] > cell[0]]
+    cells = [cell for cell in _cells(line, inner, end) if cell[1] > cell[0]]
     if len(cells) > 1:
-        return [_row(text, a, b, "field" if "\t" in line or logged else None, number) for a, b in cells]
-    if _EXCEPTION.match(text, inner, end) or logged:
-        return [_row(text, inner, end, "error", number)]
-    return [_row(text, inner, end, None, number)]
+        return [_row(line, a, b, "field" if "\t" in line or logged else None, number) for a, b in cells]
+    if _EXCEPTION.match(line, inner, end) or logged:
+        return [_row(line, inner, end, "error", number)]
+    return [_row(line, inner, end, None, number)]
 
 
 def _fields(text: str, start: int, end: int, number: int) -> list[_Row]:
