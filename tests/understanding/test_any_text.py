@@ -58,6 +58,26 @@ UNITS = {
     "backticks": "`",
     "stars": "**a",
     "braces": "{a:text}",
+    "escaped lines": "\\n",
+    "fields": 'k="not found" ',
+    "table": "| a | b |\n",
+    "tabs": "a\tb\n",
+    "fences": "```\n",
+    "short lines": "a\n",
+    "frames": '  File "a", line 1\n',
+    "slack": "<@U1|x> ",
+    "underscored": "a_",
+    "hyphened": "a-",
+    "dotted": "a.",
+    "denied": "n't ",
+    "ellipses": "a… ",
+    "tildes": "~^",
+}
+ENDS = {
+    "blanks behind": ("x", " "),
+    "blanks before": (" ", "x"),
+    "marks behind": ("e", "\u0301"),
+    "escapes": ("C:", "\\n"),
 }
 
 
@@ -73,14 +93,21 @@ def best(read: Callable[[str], object], text: str) -> float:
 @pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 def test_twice_the_text_takes_at_most_two_and_a_half_times_as_long(read: Callable[[str], object], unit: str) -> None:
-    def text(length: int) -> str:
-        return (unit * length)[:length]
+    _assert_linear(read, lambda length: (unit * length)[:length])
 
+
+def _assert_linear(read: Callable[[str], object], text: Callable[[int], str]) -> None:
     for _ in range(4):  # what a busy machine adds to a round is no growth
         once, twice, four_times = (best(read, text(n)) for n in (LIMIT // 4, LIMIT // 2, LIMIT))
         if twice < 2.5 * once + 0.003 and four_times < 2.5 * twice + 0.003:
             return
     pytest.fail(f"{once * 1000:.1f}, {twice * 1000:.1f}, {four_times * 1000:.1f} ms")
+
+
+@pytest.mark.parametrize("ends", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_nor_does_one_long_run_beside_a_letter(read: Callable[[str], object], ends: tuple[str, str]) -> None:
+    _assert_linear(read, lambda length: (ends[0] + ends[1] * length)[:length] if ends[0] != " " else " " * length + "x")
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "e" + "\u0301" * 5_000, "{" * 100_000, '"a' * 60_000, "<x " * 40_000])

@@ -108,6 +108,7 @@ class Bm25Index:
         "_dead",
         "_matrix",
         "_model",
+        "_most",
         "_scratch",
         "b",
         "k1",
@@ -145,6 +146,7 @@ class Bm25Index:
         if tables is None:
             tables = [self._model.parts(segment.pairs) for segment in self.segments]
         self.tables = tuple(tables)
+        self._most = [float(table.max(initial=0.0)) for table in self.tables]
         self._columns: dict[str, _Column] = {}
         self._scratch: deque[NDArray[np.float64]] = deque(maxlen=8)
         self._matrix = self._dense()
@@ -197,23 +199,19 @@ class Bm25Index:
         asked = self._asked(tokens, 1.0)
         if self._matrix is not None:
             return best_of(self._matrix_scores(asked), k) if asked else _NOTHING
+        if self.size >= fast.FEWEST_PASSAGES and 0 < k <= _MOST_FAST and (kernel := fast.kernel()) is not None:
+            return self._compiled_top(kernel, asked, k)
         found: list[Ranked] = []
-        kernel = fast.kernel() if self.size >= fast.FEWEST_PASSAGES and 0 < k <= _MOST_FAST else None
-        scratch = self._borrow() if kernel is None else None
+        scratch = self._borrow()
         for at, segment in enumerate(self.segments):
-            if scratch is None:
-                assert kernel is not None
-                ranked = self._compiled_top(kernel, at, asked, k)
-            else:
-                part = scratch[: segment.size]
-                part.fill(0.0)
-                self._accumulate(at, asked, part)
-                part[self._dead[at]] = 0.0
-                ranked = best_of(part, k)
+            part = scratch[: segment.size]
+            part.fill(0.0)
+            self._accumulate(at, asked, part)
+            part[self._dead[at]] = 0.0
+            ranked = best_of(part, k)
             if len(ranked):
                 found.append(Ranked(ranked.docs + self._bases[at], ranked.scores))
-        if scratch is not None:
-            self._scratch.append(scratch)
+        self._scratch.append(scratch)
         if len(found) == 1:
             return found[0]
         if not found:
@@ -325,16 +323,19 @@ class Bm25Index:
         """Begin, end and weight of the columns that one segment has."""
         return [(begin, end, weight) for column, weight in asked for where, begin, end in column.ranges if where == at]
 
-    def _compiled_top(self, kernel: Callable[..., int], at: int, asked: list[tuple[_Column, float]], k: int) -> Ranked:
-        columns = self._columns_in(at, asked)
-        if not columns:
-            return _NOTHING
-        begins, ends, weights = zip(*columns, strict=True)
-        segment, docs, scores = self.segments[at], np.empty(k, np.int64), np.empty(k)
-        found = kernel(
-            np.array(begins), np.array(ends), np.array(weights),
-            segment.docs, segment.codes, self.tables[at], segment.size, self._dead[at], k, docs, scores,
-        )  # fmt: skip
+    def _compiled_top(self, kernel: Callable[..., int], asked: list[tuple[_Column, float]], k: int) -> Ranked:
+        docs, scores, found = np.empty(k, np.int64), np.empty(k), 0
+        columns: list[list[tuple[int, int, float]]] = [[] for _ in self.segments]
+        for column, weight in asked:
+            for where, begin, end in column.ranges:
+                columns[where].append((begin, end, weight))
+        for at, own in enumerate(columns):
+            if own:
+                segment = self.segments[at]
+                found = kernel(
+                    np.array(own), segment.docs, segment.codes, self.tables[at], self._most[at], segment.size,
+                    self._dead[at], k, self._bases[at], found, docs, scores,
+                )  # fmt: skip
         return Ranked(docs[:found], scores[:found])
 
     def _borrow(self) -> NDArray[np.float64]:

@@ -56,44 +56,75 @@ def _compiled() -> Callable[..., int]:
     top = njit(nogil=True)(_top)
     for code in (np.uint16, np.uint32):  # both shapes that come, so that no question waits
         places, codes = np.zeros(1, np.uint16), np.zeros(1, code)
-        bounds = np.zeros(1, np.int64)
-        out, table = np.empty(1), np.zeros(1)
-        top(bounds, bounds + 1, table, places, codes, table, 1, places[:0], 1, bounds.copy(), out)
+        columns, out = np.array([[0.0, 1.0, 1.0]]), np.empty(1)
+        top(columns, places, codes, np.zeros(1), 0.0, 1, places[:0], 1, 0, 0, np.empty(1, np.int64), out)
     return cast("Callable[..., int]", top)
 
 
 _WINDOW: Final = 4_096  # passages scored at a time: 32 KB, the nearest cache
 _STRIP: Final = 64  # passages compared with the bound at once
+# Of the k-th best score, what the columns left aside may give together: more, and too many passages must be looked up.
+_ASIDE: Final = 0.4
 
 
 def _top(  # noqa: C901  # compiled as one piece; calls would cost what it saves
-    begins: Any,
-    ends: Any,
-    weights: Any,
+    columns: Any,
     docs: Any,
     codes: Any,
     table: Any,
+    most: float,
     size: int,
     dead: Any,
     k: int,
+    base: int,
+    found: int,
     best_docs: Any,
     best_scores: Any,
 ) -> int:
     """The k best passages of a segment into `best_docs` and `best_scores`, best first; returns how many.
 
-    `begins`, `ends` (int64) and `weights` (float64) are the columns of the words asked for. `dead` ascends.
+    `columns` are begin, end and weight of the words asked for, (n, 3) float64; `most` is the largest number in
+    `table`. `dead` ascends. `found` passages of the segments before, which began below `base`, are there already.
+
+    Once k passages are known, the columns of the commonest words, which cannot lift a passage above the k-th best
+    by themselves, are left aside: only passages that the other words bring near it are looked up in them. What is
+    kept is always added up in the order of the columns, as NumPy does it.
     """
     # Places are unsigned: for a signed one numba asks at every access whether it counts from the end.
-    at = begins.copy()
+    count = len(columns)
+    at = np.empty(count, np.uintp)
+    ends = np.empty(count, np.uintp)
+    weights = np.empty(count)
+    order = np.empty(count, np.int64)  # by weight, the least first
+    sums = np.zeros(count + 1)  # of what so many of them can give
+    prunable = True
+    for column in range(count):
+        at[column], ends[column] = np.uintp(columns[column, 0]), np.uintp(columns[column, 1])
+        weight = columns[column, 2]
+        weights[column] = weight
+        prunable = prunable and weight >= 0.0
+        place = column
+        while place > 0 and weights[order[place - 1]] > weight:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = column
+    for n in range(count):
+        sums[n + 1] = sums[n] + weights[order[n]] * most * 1.000001  # no rounding lets one slip through
+    aside = 0
+    kept = np.ones(count, np.bool_)
     acc = np.zeros(_WINDOW)
-    found = 0
-    bound = 0.0
+    bound = best_scores[k - 1] if found == k else 0.0
     gone = 0
     for low in range(0, size, _WINDOW):
         high = min(low + _WINDOW, size)
         first = np.uintp(low)
-        for column in range(len(at)):
-            start, end, weight = np.uintp(at[column]), np.uintp(ends[column]), weights[column]
+        while prunable and found == k and aside < count and sums[aside + 1] <= _ASIDE * bound:
+            kept[order[aside]] = False
+            aside += 1
+        for column in range(count):
+            if not kept[column]:
+                continue
+            start, end, weight = at[column], ends[column], weights[column]
             stop = end
             if high < size:  # where the window's postings end: in strides, then one by one
                 stride, stop = np.uintp(_STRIP), start
@@ -108,26 +139,61 @@ def _top(  # noqa: C901  # compiled as one piece; calls would cost what it saves
         while gone < len(dead) and dead[gone] < high:
             acc[np.uintp(dead[gone]) - first] = 0.0
             gone += 1
+        lift = sums[aside]
+        least = bound - lift
         for strip in range(0, _WINDOW, _STRIP):
             above = 0
             for i in range(strip, strip + _STRIP):
-                above += acc[np.uintp(i)] > bound
+                above += acc[np.uintp(i)] > least
             if above == 0:
                 continue
             for i in range(strip, strip + _STRIP):
                 score = acc[np.uintp(i)]
-                if score <= bound:  # an equal score found earlier stays before it
+                if score <= least:  # an equal score found earlier stays before it
                     continue
+                if aside:
+                    doc, left = low + i, lift
+                    for n in range(aside - 1, -1, -1):  # the weightiest first: most are out after one or two
+                        left = sums[n]
+                        one, end = at[order[n]], ends[order[n]]
+                        beyond = end
+                        while one < beyond:
+                            middle = (one + beyond) >> np.uintp(1)
+                            if docs[middle] < doc:
+                                one = middle + np.uintp(1)
+                            else:
+                                beyond = middle
+                        if one < end and docs[one] == doc:
+                            score += table[codes[one]] * weights[order[n]]
+                        if (score + left) * 1.000001 <= bound:
+                            break
+                    if (score + left) * 1.000001 <= bound:
+                        continue
+                    score = 0.0
+                    for column in range(count):
+                        one, end = np.uintp(columns[column, 0]), ends[column]
+                        beyond = end
+                        while one < beyond:
+                            middle = (one + beyond) >> np.uintp(1)
+                            if docs[middle] < doc:
+                                one = middle + np.uintp(1)
+                            else:
+                                beyond = middle
+                        if one < end and docs[one] == doc:
+                            score += table[codes[one]] * weights[column]
+                    if score <= bound:
+                        continue
                 place = found if found < k else k - 1
                 while place > 0 and best_scores[place - 1] < score:
                     best_scores[place] = best_scores[place - 1]
                     best_docs[place] = best_docs[place - 1]
                     place -= 1
                 best_scores[place] = score
-                best_docs[place] = low + i
+                best_docs[place] = base + low + i
                 if found < k:
                     found += 1
                 if found == k:
                     bound = best_scores[k - 1]
+                    least = bound - lift
         acc[:] = 0.0
     return found

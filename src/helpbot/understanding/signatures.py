@@ -514,8 +514,8 @@ class SignatureIndex:
         if not hits:
             return []
         present = set(ids)
-        for i, there in hits:
-            for n, offset, rarest in there:
+        for i, anchored in hits:
+            for n, offset, rarest in anchored:
                 if rarest in present and n not in found and (pairs := self._literal(n, offset, i, ids)):
                     first, last = pairs[0][1], pairs[-1][1]
                     gaps = self._gaps
