@@ -192,20 +192,17 @@ def test_machine_code_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) ->
         assert one.scores.tolist() == other.scores.tolist()
 
 
-@pytest.mark.parametrize("window", [64, 256])
-def test_what_is_compiled_leaves_out_nothing_that_belongs_to_the_best(
-    monkeypatch: pytest.MonkeyPatch, window: int
-) -> None:
+def test_what_is_compiled_leaves_out_nothing_that_belongs_to_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bm25, "_DENSE_CELLS", 0)
-    index = Bm25Index.build(corpus(1_500)).changed(remove=range(100, 400, 3), add=corpus(30, seed=5))
-    asked = [dict.fromkeys(question, 1.0) for question in questions()[:12]]
-    asked += [{word: 0.1 + 3.0 * n for n, word in enumerate(question)} for question in asked[:6]]
+    index = Bm25Index.build(corpus(500)).changed(remove=range(100, 200, 3), add=corpus(30, seed=5))
+    asked = [dict.fromkeys(question, 1.0) for question in questions()[:5]]
+    asked += [{word: 0.1 + 3.0 * n for n, word in enumerate(question)} for question in asked[:3]]
     asked += [{word: (-1.0) ** n for n, word in enumerate(question)} for question in asked[:3]]
-    plain = [index.top(question, k) for question in asked for k in (1, 5, 20)]
-    monkeypatch.setattr(fast, "_WINDOW", window)  # so that most windows are read once the best are known
+    plain = [index.top(question, k) for question in asked for k in (1, 5)]
+    monkeypatch.setattr(fast, "_WINDOW", 64)  # so that most windows are read once the best are known
     monkeypatch.setattr(fast, "_kernel", fast._top)  # the very function, slowly
     monkeypatch.setattr(fast, "FEWEST_PASSAGES", 0)
-    compiled = [index.top(question, k) for question in asked for k in (1, 5, 20)]
+    compiled = [index.top(question, k) for question in asked for k in (1, 5)]
     for one, other in zip(plain, compiled, strict=True):
         assert one.docs.tolist() == other.docs.tolist()
         assert one.scores.tolist() == other.scores.tolist()

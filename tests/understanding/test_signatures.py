@@ -261,6 +261,36 @@ def test_a_look_alike_stays_one_when_a_single_signature_is_known() -> None:
         assert index.match(unwrap(error))
 
 
+LONG = (
+    "Cannot set cursor_side when local_path contains a wildcard",
+    "The compressed frame {name:word} is not available. Please install it",
+    "All changes filtered out, raw_changes={count:int}",
+    "Cannot register a blueprint on itself",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("cursor_side when local_path contains a wildcard", LONG[0]),
+        ("side when local_path contains a wildcard", LONG[0]),
+        ("it says  frame x1 is not available. Please install it", LONG[1]),
+        ("The compressed farem x1 is not available. Please install it", LONG[1]),
+        ("All changes filtered out, aw_changes=3", LONG[2]),
+        ("ister a blueprint\non itself", LONG[3]),
+        ("No matching recrods foudn", "No matching records found"),
+    ],
+)
+def test_more_is_forgiven_where_much_is_left(text: str, error: str) -> None:
+    index = SignatureIndex([compile_signature(one, target=one) for one in (*LONG, *ERRORS)], protected=PRODUCTS)
+    assert [found.signature.target for found in index.match(unwrap(text), 1)] == [error]
+
+
+@pytest.mark.parametrize("text", ["set cursor_side", "register a wildcard", "contains a wildcard", "a blueprint on it"])
+def test_little_of_a_message_is_not_the_message(text: str) -> None:
+    assert SignatureIndex([compile_signature(one, target=one) for one in LONG]).match(unwrap(text)) == []
+
+
 def test_the_most_specific_signature_wins() -> None:
     assert targets("catalogItem object is invalid. 80 is an inactive") == [ERRORS[10]]
     assert targets("catalogitem object is invlaid. 81 is an inactive") == [ERRORS[10]]
