@@ -171,7 +171,7 @@ class Replies:
     def _passage(self, passage: Passage, knowledge: KnowledgeBase, first: int) -> Answer:
         article = knowledge.articles.get(passage.article)
         sections = article.within(passage.anchor) if article else ()
-        shaped = shape(sections)
+        shaped = shape(sections, passage.about)
         cited = _Cited(knowledge, first)
         cited.number(Source(passage.article, passage.anchor))
         steps = tuple(

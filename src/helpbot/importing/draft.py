@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from helpbot.importing.page import article_id
-from helpbot.importing.text import begins_with_doing
 from helpbot.knowledge.article import Article, Section
 from helpbot.knowledge.parse import plain
-from helpbot.knowledge.shape import shape
+from helpbot.knowledge.shape import begins_with_doing, shape
 from helpbot.knowledge.signature import BadPattern, compile_signature, generalise, mine_messages
 
 __all__ = ["Draft", "drafts_of"]
@@ -26,7 +25,8 @@ _PROBLEM: Final = re.compile(r"^(?:problem|issue|symptom|error|message|what you 
 _KIND: Final = re.compile(r"\b(?:errors|issues|problems|failures|statuses|messages)\W*(?:\([^()]*\))?$", re.IGNORECASE)
 _BULLET: Final = re.compile(r"^[-*+] +(\S.*)$")
 _QUOTED: Final = re.compile(r"[\"“]([^\"“”]{4,300})[\"”]|`([^`]{4,300})`")
-_TOLD: Final = re.compile(r"^(.{2,200}?)(?: [—–] |(?<=[\w*\"”`)]): )(\S.*)$")  # a term, and what is told of it
+# A term, and what is told of it; a colon within the quoted term is the message's own.
+_TOLD: Final = re.compile(r"^([\"“][^\"“”]{2,300}[\"”]|.{2,200}?)(?: [—–] |(?<=[\w*\"”`)]): )(\S.*)$")
 _PART: Final = re.compile(
     r"(?i)(?:resolution|solution|fix|how to (?:fix|resolve|solve) (?:it|this)|steps|what to do|see also|next steps"
     r"|common causes|why this happens|prerequisites|overview|introduction|still seeing the error)"
@@ -202,8 +202,10 @@ def _errors(markdown: str) -> list[str]:
     """The error messages that a text shows, as patterns that an author may write; once each."""
     found: dict[str, str] = {}
     for message in mine_messages(markdown):
-        if message.place == "heading" and _KIND.search(message.text):
-            continue
+        if (message.place == "heading" or message.text == markdown.strip('"')) and _KIND.search(message.text):
+            continue  # "Connection errors": what such errors are called, and none of them
+        if begins_with_doing(message.text):
+            continue  # "**Look for missing mappings.**": the title of a step
         pattern = _pattern(message.pattern)
         if pattern is not None:
             found.setdefault(_key(pattern), pattern)

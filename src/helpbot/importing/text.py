@@ -16,8 +16,9 @@ from itertools import pairwise
 from typing import Final
 
 from helpbot.importing.page import LONGEST, Page, escaped, without_controls
+from helpbot.knowledge.shape import DOING, begins_with_doing
 
-__all__ = ["begins_with_doing", "read_text"]
+__all__ = ["read_text"]
 
 _AUTHOR: Final = re.compile(
     r"^(?:written|posted|authored|created) by:?\s+(.{2,80})$|^by\s+([A-Z][\w.'-]+(?: [A-Z][\w.'-]+){1,3})$",
@@ -90,22 +91,9 @@ _WITHIN: Final = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _LAST: Final = re.compile(r"^(?:see also|related (?:articles|topics)|further reading|learn more)$", re.IGNORECASE)
-# What an instruction begins with.
-_DO: Final = frozenset(
-    """
-    add adjust allow ask assign attempt book change check choose clear click close compare confirm configure
-    connect contact copy create delete disable disconnect dismiss download edit enable ensure enter export fill
-    find follow go identify import include inform insert install link locate log look make manually map navigate
-    note open paste pick press provide re-assign re-authenticate re-enter re-index reassign reauthenticate
-    reconnect recreate reenter refresh reinstall reload remap remove rename repeat replace report request reset
-    restart retry return review rotate run save scroll search select send set sign specify start stop submit
-    switch synchronize tap test toggle try turn type uncheck uninstall unlink update upgrade upload use validate
-    verify visit wait
-    """.split()  # noqa: SIM905  # words read better than quotes
-)
 _STARTERS: Final = "|".join(
     sorted(
-        {word.capitalize() for word in _DO}
+        {word.capitalize() for word in DOING}
         | {"A", "An", "The", "This", "These", "If", "When", "Your", "You", "In", "It"},
         key=len,
         reverse=True,
@@ -572,11 +560,6 @@ def _list(lines: list[_Line]) -> list[str]:
         mark = f"{line.number or number}." if numbered else "-"
         out.append(f"{'    ' * min(3, (line.depth - shallow) // 2)}{mark} {text}")
     return out
-
-
-def begins_with_doing(text: str) -> bool:
-    """Whether a line tells to do something: it begins with such a verb."""
-    return text.split(maxsplit=1)[0].lower().strip("\"“'") in _DO
 
 
 def _row(cells: tuple[str, ...]) -> str:

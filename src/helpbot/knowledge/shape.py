@@ -15,8 +15,9 @@ from helpbot import later
 from helpbot.knowledge.article import Section
 from helpbot.knowledge.parse import plain
 from helpbot.later import dataclass
+from helpbot.knowledge.signature import generalise
 
-__all__ = ["Shaped", "fix_shaped", "shape"]
+__all__ = ["DOING", "Shaped", "begins_with_doing", "fix_shaped", "shape"]
 
 _ORDERED = later.pattern(r"^(\s*)\d{1,3}[.)]\s+(.*)$")
 _BULLET = later.pattern(r"^(\s*)[-*+•]\s+(.*)$")
@@ -40,6 +41,24 @@ _LABEL: Final = later.pattern(
     r"|(?P<fix>fix|solution|resolution|action|what to do|workaround)): ",
     re.IGNORECASE,
 )
+# What an instruction begins with.
+DOING: Final = frozenset(
+    """
+    add adjust allow ask assign attempt book change check choose clear click close compare confirm configure
+    connect contact copy create delete disable disconnect dismiss download edit enable ensure enter export fill
+    find follow go identify import include inform insert install link locate log look make manually map navigate
+    note open paste pick press provide re-assign re-authenticate re-enter re-index reassign reauthenticate
+    reconnect recreate reenter refresh reinstall reload remap remove rename repeat replace report request reset
+    restart retry return review rotate run save scroll search select send set sign specify start stop submit
+    switch synchronize tap test toggle try turn type uncheck uninstall unlink update upgrade upload use validate
+    verify visit wait
+    """.split()  # noqa: SIM905  # words read better than quotes
+)
+_CAUSED: Final = later.pattern(r"causes?|reason|why|meaning|what it means|description|details?", re.IGNORECASE)
+_MENDED: Final = later.pattern(r"fix|solution|resolution|actions?|what to do|workaround", re.IGNORECASE)
+_TERM = later.pattern(r"^([\"“][^\"“”]{2,300}[\"”]|.{2,200}?)(?: [—–-] |: )(\S.*)$")  # a term, and what is told of it
+_SENTENCE = later.pattern(r"(?<=[.!?]) (?=[A-Z])")
+_MARKED = later.pattern(r"\{[^{}]{1,60}\}|\W+")
 _FENCE = later.pattern(r"^\s*(`{3,}|~{3,})")
 _ENDS: Final = (".", ":", "!", "?", ";", ",")
 _LONGEST_CAUSE: Final = 400  # characters: an answer is short, never an article poured out
@@ -61,14 +80,22 @@ class Shaped:
 
 
 def fix_shaped(sections: Sequence[Section]) -> bool:
-    """Whether the sections say what to do: numbered steps, or bullets that begin with something to do."""
+    """Whether the sections say what to do: numbered steps, or what a list or a table calls the fix."""
     return bool(shape(sections).steps)
 
 
-def shape(sections: Sequence[Section]) -> Shaped:
+def begins_with_doing(text: str) -> bool:
+    """Whether a line tells to do something: it begins with such a verb."""
+    first = text.split(maxsplit=1)[:1]
+    return bool(first) and first[0].lower().strip("\"“'*:,") in DOING
+
+
+def shape(sections: Sequence[Section], about: str = "") -> Shaped:
     """Sort the words of a section and those below it.
 
     What a part below tells of how things work, how to prevent them or where to read on is left to the article.
+    `about` is the pattern of an error that the section tells of: where a row or an item of it is that error's own,
+    the answer is that one and not its neighbours.
     """
     said = _Said()
     for number, section in enumerate(sections):
@@ -77,6 +104,8 @@ def shape(sections: Sequence[Section]) -> Shaped:
         _Part(said=said, anchor=section.anchor, explains=not number or not _FIX.fullmatch(section.title.strip())).read(
             section.body
         )
+    if about and (told := _told_of(about, said)) is not None:
+        return told
     if not said.steps:
         _name_parts(said)
     cause = ""
@@ -89,6 +118,42 @@ def shape(sections: Sequence[Section]) -> Shaped:
     return Shaped(
         cause=cause, steps=tuple(said.steps[:_MOST]), points=tuple(said.points[:_MOST]), code=tuple(said.code[:3])
     )  # fmt: skip
+
+
+def _told_of(about: str, said: _Said) -> Shaped | None:
+    """What one row or item tells of an error, if one and only one of several is about it."""
+    wanted = _folded(about)
+    own = [item for item in said.points if wanted and f" {wanted} " in f" {_folded(generalise(_term_of(item[2])[0]))} "]
+    if len(own) != 1 or len(said.points) < 2 or said.steps:
+        return None
+    anchor, go, text = own[0]
+    cells = said.rows.get(text)
+    if cells is None:
+        term, told = _term_of(text)
+        sentences = _SENTENCE.split(told)
+        doing = [one for one in sentences if begins_with_doing(one)]
+        cause = " ".join(one for one in sentences if one not in doing)
+        if not cause and not doing:
+            return None
+    else:
+        term = cells[0][1]
+        doing = [cell for head, cell in cells[1:] if _MENDED.fullmatch(head)]
+        rest = [(head, cell) for head, cell in cells[1:] if cell not in doing]
+        cause = " ".join(cell if _CAUSED.fullmatch(head) or not head else f"{head}: {cell}" for head, cell in rest)
+    steps = tuple(_item(anchor, one) for one in doing)
+    if len(steps) == 1 and go:
+        steps = ((anchor, go, steps[0][2]),)
+    return Shaped(cause=f"{term} — {cause}" if cause else term, steps=steps, points=())
+
+
+def _term_of(text: str) -> tuple[str, str]:
+    """What an item is about and what it tells of it: `"error" — cause`; all of it where it is not parted so."""
+    parted = _TERM.match(text)
+    return (parted[1], parted[2]) if parted else (text, "")
+
+
+def _folded(pattern: str) -> str:
+    return _MARKED.sub(" ", pattern).strip().lower().replace("  ", " ")
 
 
 def _name_parts(said: _Said) -> None:
@@ -115,6 +180,7 @@ class _Said:
     steps: list[_Item] = field(default_factory=list)
     points: list[_Item] = field(default_factory=list)
     code: list[str] = field(default_factory=list)
+    rows: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # of a table: (head, cell) of each cell
 
 
 @dataclass(slots=True, kw_only=True)
@@ -128,6 +194,7 @@ class _Part:
     leading: bool = False  # the last paragraph ends with a colon, and nothing has come since
     items: list[_Item] | None = None  # of the list that is open
     heads: list[str] | None = None  # of the table that is open
+    rows: list[_Item] | None = None  # where its rows go
     ruled: bool = False  # the line below its head has come
     fence: str = ""
     block: list[str] = field(default_factory=list)
@@ -148,7 +215,7 @@ class _Part:
                 self._entry(entry, numbered=ordered is not None)
             elif text.startswith("|"):
                 self._led()
-                self._table(text)
+                self._table(text, inside=line.startswith((" ", "\t")) and self.items is self.said.steps)
             elif not text:
                 self._flush()
             elif self.items is not None and line.startswith((" ", "\t")):
@@ -181,24 +248,36 @@ class _Part:
         if numbered and not entry[1]:
             self.items, self.stepping = self.said.steps, True
         elif entry[1] and self.items is self.said.steps and self.items:
-            anchor, go, told = self.items[-1]  # a list within a step belongs to it
-            self.items[-1] = (anchor, go, f"{told}{' ' if told.endswith(_ENDS) else '; '}{plain(entry[2])}")
+            self._more(plain(entry[2]))
             return
         elif self.items is None or not entry[1]:
             # What a list below the steps is about was said in its lead alone: it is left to the article.
             self.items = [] if self.stepping else self.said.points
         self.items.append(_item(self.anchor, entry[2]))
 
-    def _table(self, text: str) -> None:
-        points = self.said.points
+    def _table(self, text: str, *, inside: bool) -> None:
+        """One line of a table. Within a step it belongs to that; below the steps it is left to the article."""
         if self.heads is None:
             self.heads = _cells(text)
-            points.append(_row(self.anchor, self.heads, []))
+            self.rows = [] if inside or self.stepping else self.said.points
+            self.rows.append(_row(self.anchor, self.heads, []))
         elif not _RULE.match(text):
-            points.append(_row(self.anchor, _cells(text), self.heads))
-        elif not self.ruled:
-            points.pop()  # it was the head
+            row = _row(self.anchor, cells := _cells(text), self.heads)
+            if inside:
+                self._more(row[2])
+            elif self.rows is not None:
+                self.rows.append(row)
+                if len(cells) == len(self.heads) and self.ruled:
+                    self.said.rows[row[2]] = list(zip(self.heads, cells, strict=True))
+        elif not self.ruled and self.rows:
+            self.rows.pop()  # it was the head
             self.ruled = True
+
+    def _more(self, text: str) -> None:
+        """What stands within the last step belongs to it."""
+        if self.items and len(self.items[-1][2]) + len(text) <= _LONGEST_ITEM:
+            anchor, go, told = self.items[-1]
+            self.items[-1] = (anchor, go, f"{told}{' ' if told.endswith(_ENDS) else '; '}{text}")
 
     def _flush(self) -> None:
         if self.paragraph and self.explains and not self.stepping:

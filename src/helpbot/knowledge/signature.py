@@ -356,6 +356,7 @@ _SPAN: Final = later.pattern(
     r"`{1,2}([^`\n]{4,400})`{1,2}"
     r"|[\"“„«]([^\"“”„»\n]{4,400})[\"”“»]|(?<![\w])[‘']([^'’\n]{8,400})[’'](?![\w])|\*\*([^*\n]{8,300})\*\*"
 )
+_CODE: Final = later.pattern(r"\b[A-Z]{2,8}-?\d{3,6}\b")  # a heading that names one code is about that code
 _ANNOUNCED: Final = later.pattern(r"\b(?:error|message|reads|says)\b[^:]{0,80}:\s*$", re.IGNORECASE)
 _FIELD: Final = later.pattern(
     r"(?:error|message|errors|symptoms?|alert|title)[\w ]{0,20}:[ \t]*(.{4,400})$", re.IGNORECASE
@@ -434,9 +435,15 @@ def _candidates(text: str) -> Iterator[tuple[int, str, str]]:
         quoted = [found[found.lastindex or 0] for found in _SPAN.finditer(line)]
         for said in quoted:
             yield number, "heading" if heading else "quote", said.strip(" .,") if heading else said.strip()
-        if heading and not quoted:
+        if heading:
             said = _LEAD.sub("", _ANCHOR.sub("", heading[1]))
-            yield number, "heading", re.sub(r"\s+\([^()]{1,40}\)$", "", said).strip()
+            said = re.sub(r"\s+\([^()]{1,40}\)$", "", said).strip()
+            # A heading is the message itself, unless it only quotes one: "Sync error: "X is invalid", and how to mend it".
+            if not any(_message(one.strip(" .,"), number, "heading") for one in quoted):
+                yield number, "heading", said.replace("`", "").replace("**", "")
+            codes = _CODE.findall(said)
+            if len(codes) == 1 and codes[0] != said:
+                yield number, "heading", codes[0]
         elif not quoted and (field := _FIELD.match(line.strip(" *-•\t"))):
             yield number, "quote", field[1].strip()
 

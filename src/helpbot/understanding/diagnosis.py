@@ -40,6 +40,7 @@ class Passage:
     text: str
     score: float
     fix_shaped: bool = False  # has a cause and steps of its own that can be quoted
+    about: str = ""  # the pattern of the known error that it tells of: one row of its table may be that error's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -517,7 +517,7 @@ class Engine:
         text = unwrapped.original[match.start : match.end]
         evidence = (Evidence(kind="signature", label=match.signature.pattern, weight=match.score),)
         confidence = _CERTAIN if match.exact else 0.75 + 0.24 * (match.score - SURE) / (1 - SURE)
-        passage = None if target in self._number else self._section_passage(target, match.score)
+        passage = None if target in self._number else self._section_passage(target, match.score, about=match.signature.pattern)
         candidate = Candidate(
             resolution=target if target in self._number else None,
             confidence=confidence,
@@ -632,14 +632,14 @@ class Engine:
 
     # ---- passages ---------------------------------------------------------------------------------------------------
 
-    def _section_passage(self, target: str, score: float) -> Passage | None:
+    def _section_passage(self, target: str, score: float, about: str = "") -> Passage | None:
         """The section `article#anchor` as a passage."""
         name, _, anchor = target.partition("#")
         for chunk in self.knowledge.chunks:
             if chunk.article == name and chunk.anchor == anchor:
                 return Passage(
                     article=name, title=chunk.title, section=chunk.section, anchor=anchor, text=chunk.text,
-                    score=score, fix_shaped=chunk.kind == "steps",
+                    score=score, fix_shaped=chunk.kind == "steps", about=about,
                 )  # fmt: skip
         return None
 
