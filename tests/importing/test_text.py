@@ -52,8 +52,8 @@ def test_headings_of_a_page_with_empty_lines() -> None:
 def test_headings_of_a_page_without_empty_lines() -> None:
     assert [(s.level, s.title) for s in article("tight").sections[1:]] == [
         (2, "Entry Refused"),
-        (2, "Your badge is not linked to an office"),
-        (2, "Your role lacks the right"),
+        (3, "Your badge is not linked to an office"),
+        (3, "Your role lacks the right"),
         (2, "ZoneCode does not exist or is invalid (Paxton)"),
         (3, "How zone codes work"),
         (3, "Resolution"),
@@ -131,6 +131,68 @@ def test_lines_that_inline_code_broke_are_whole_again() -> None:
     )
     assert "has a Day Pass or Contractor badge — others are left out on purpose\n" in body
     assert ". If a visitor is matched to the wrong person" in body
+
+
+SHORT = """Door System
+Written by Ada Winter
+Door tickets are lost (Paxton)
+Paxton drops a ticket without a word, and the desk then shows the ticket as lost to everybody who asks for it.
+Door ticket statuses
+A ticket has one of these statuses:
+Lost — nobody has it
+Found — it lies at the desk
+Resolution
+Open the ticket at the desk and look at its number
+If the number is wrong (somebody mistyped it), write it anew:
+Go to Admin > Tickets
+Edit the number
+After that, print it again
+If tickets are lost again and again, check:
+Admin > Printers — the paper may be damp
+Printers stand too near to the window
+Another matter
+A paragraph that says at some length what the other matter is about, so that it is one.
+Your rights
+Roles are what gives a person rights here, and the desk asks for them whenever a door is to be opened.
+Resolution:
+Ask the desk for another role
+Visitors of the house pass all doors
+For others, the rights are: open, close, look (see Rights)
+Last things
+A paragraph that ends the page with the words that a page like this one ends with, and with nothing else.
+"""
+
+
+def test_a_step_for_some_only_holds_its_own_steps() -> None:
+    body = read_text(SHORT, source="x", name="x", copied=TODAY).body
+    assert (
+        "1. Open the ticket at the desk and look at its number\n"
+        "2. If the number is wrong (somebody mistyped it), write it anew:\n"
+        "    1. Go to **Admin > Tickets**\n"
+        "    2. Edit the number\n"
+        "3. After that, print it again\n"
+        "4. If tickets are lost again and again, check:\n"
+        "    - **Admin > Printers** — the paper may be damp\n"
+        "    - Printers stand too near to the window\n"
+    ) in body
+
+
+def test_a_list_that_tells_more_than_it_asks_to_do_is_not_numbered() -> None:
+    body = read_text(SHORT, source="x", name="x", copied=TODAY).body
+    assert "- Ask the desk for another role\n- Visitors of the house" in body
+
+
+def test_a_heading_named_like_the_section_whose_resolution_follows_is_a_part_of_it() -> None:
+    found = parse_article(rendered(read_text(SHORT, source="x", name="x", copied=TODAY)), "x.md", "x")
+    assert isinstance(found, Article)
+    assert [(section.level, section.title) for section in found.sections[1:]] == [
+        (2, "Door tickets are lost (Paxton)"),
+        (3, "Door ticket statuses"),
+        (3, "Resolution"),
+        (2, "Another matter"),
+        (2, "Your rights"),
+        (2, "Last things"),
+    ]
 
 
 def test_a_list_ends_at_the_next_paragraph() -> None:

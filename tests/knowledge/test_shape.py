@@ -77,6 +77,56 @@ If the lift beeps, check:
 | Red | No \\| link | Link it |
 | Green | | Nothing |
 
+## Lifts that stop
+
+| Error | Cause | Fix | Since |
+|---|---|---|---|
+| "Cable {n} is loose" | Nobody tightened it | Tighten the cable | 2019 |
+| "Door is open" | A coat hangs in it | Pull the coat out | 2020 |
+
+## Lifts that speak
+
+- "Mind the gap: door 80 is closing" — The door closes. Go to **Admin > Doors** and wait.
+- "Floor is unknown" — Nobody drew it.
+
+## Lamps and lifts
+
+1. Choose one:
+
+   | Lamp | Colour |
+   |---|---|
+   | Hall | Red |
+
+2. Switch it on.
+
+| Switch | Room |
+|---|---|
+| One | Hall |
+
+## No entry
+
+It is one of these:
+
+### Your badge is lost
+
+Badges fall.
+
+1. Look below the desk.
+2. Ask for another
+
+### Your badge is old
+
+- Take a new one
+- Old ones fade
+
+### Your hand is cold
+
+1. Warm it
+
+### How hands work
+
+They hold.
+
 ## Names
 
 | | |
@@ -123,6 +173,35 @@ def test_a_wide_tables_cells_say_their_column_and_its_head_is_no_row() -> None:
         "Green — Action: Nothing",
     ]
     assert [text for _, _, text in shaped("names").points] == ["Ada — wrote it"]
+
+
+def test_of_an_error_that_has_a_row_or_an_item_only_that_is_told() -> None:
+    article = parse_article(ARTICLE, "doors.md", "doors")
+    assert isinstance(article, Article)
+    row = shape(article.within("lifts-that-stop"), "Door is open")
+    assert row.cause == '"Door is open" — A coat hangs in it Since: 2020'
+    assert [text for _, _, text in row.steps] == ["Pull the coat out"]
+    assert row.points == ()
+    item = shape(article.within("lifts-that-speak"), "Mind the gap: door {number:int} is closing")
+    assert item.cause == '"Mind the gap: door 80 is closing" — The door closes.'
+    assert item.steps == (("lifts-that-speak", "Admin > Doors", "Go to Admin > Doors and wait."),)
+    assert len(shape(article.within("lifts-that-stop"), "Roof is wet").points) == 2
+
+
+def test_a_table_in_a_step_belongs_to_it_and_one_below_the_steps_is_left_to_the_article() -> None:
+    found = shaped("lamps-and-lifts")
+    assert [text for _, _, text in found.steps] == ["Choose one: Hall — Red", "Switch it on."]
+    assert found.points == ()
+
+
+def test_parts_that_are_ways_of_their_own_are_told_apart() -> None:
+    found = shaped("no-entry")
+    assert (found.cause, found.steps) == ("It is one of these:", ())
+    assert [(anchor, text) for anchor, _, text in found.points] == [
+        ("your-badge-is-lost", "Your badge is lost: Look below the desk. Ask for another"),
+        ("your-badge-is-old", "Your badge is old: Take a new one; Old ones fade"),
+        ("your-hand-is-cold", "Your hand is cold: Warm it"),
+    ]
 
 
 def test_a_section_with_numbered_steps_is_shaped_like_a_fix() -> None:

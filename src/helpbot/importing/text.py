@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final
 
 from helpbot.importing.page import LONGEST, Page, escaped, without_controls
@@ -91,6 +91,9 @@ _WITHIN: Final = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _LAST: Final = re.compile(r"^(?:see also|related (?:articles|topics)|further reading|learn more)$", re.IGNORECASE)
+# What an item of a list of steps begins with that holds for some only.
+_CONDITIONS: Final = ("If", "For", "When", "After", "Before", "Once", "Otherwise", "Optionally", "Then")
+_MENDING: Final = re.compile(r"^(?:resolutions?|solutions?|fix|the fix|how to (?:fix|resolve|solve).*|what to do|steps)\??:?$", re.IGNORECASE)
 _STARTERS: Final = "|".join(
     sorted(
         {word.capitalize() for word in DOING}
@@ -111,6 +114,7 @@ class _Line:
     depth: int = 0
     number: int = 0
     gap: bool = False  # an empty line stands before it
+    level: int = 2  # of a heading
     cells: tuple[str, ...] = ()
 
 
@@ -124,6 +128,8 @@ def read_text(raw: str, *, source: str, name: str, copied: date | None = None) -
     _tables_below(lines)
     _tables_run_together(lines)
     _kinds(lines)
+    _steps_within(lines)
+    _levels(lines)
     return Page(
         title=title or name.replace("-", " ").replace("_", " ").strip().capitalize(),
         body=_markdown(lines), source=source, name=name, summary=summary, author=author, updated=updated, notes=notes,
@@ -471,6 +477,8 @@ def _begins_section(text: str, before: _Line | None, after: _Line) -> bool:
     """Whether a short line within a list is the next heading rather than one more thing to do or to know."""
     if begins_with_doing(text) or text.split(maxsplit=1)[0] in {"If", "When", "Only"} or " — " in text or " – " in text:
         return False
+    if text.startswith(tuple(f"{word} " for word in _CONDITIONS)) and ", " in text:
+        return False
     if before is not None and before.kind == "item" and before.text.split()[0] == text.split(maxsplit=1)[0]:
         return False  # it begins as the line above it does: both are of one list
     if after.kind in {"head", "number", "bullet"}:
@@ -480,6 +488,60 @@ def _begins_section(text: str, before: _Line | None, after: _Line) -> bool:
     if _LEADS.search(after.text):
         return len(text.split()) <= 9
     return bool(_ENDS.search(after.text)) and len(after.text) > 60
+
+
+def _steps_within(lines: list[_Line]) -> None:
+    """A step that ends in a colon and holds for some only is followed by steps of its own, up to the next condition."""
+    mending = inside = False
+    for place, line in enumerate(lines):
+        before = lines[place - 1] if place else None
+        if line.kind in {"heading", "within"}:
+            mending, inside = bool(_MENDING.match(line.text)), False
+        elif line.kind == "lead" and mending and before is not None and before.kind == "item" and _conditional(line):
+            line.kind, inside = "item", True
+        elif line.kind != "item":
+            mending = inside = False
+        elif inside and not _conditional(line):
+            line.depth = 2
+        else:
+            inside = False
+
+
+def _conditional(line: _Line) -> bool:
+    return line.text.startswith(tuple(f"{word} " for word in _CONDITIONS))
+
+
+def _levels(lines: list[_Line]) -> None:
+    """How deep each heading stands: most are the page's sections, and some are parts of the one before them."""
+    places = [place for place, line in enumerate(lines) if line.kind in {"heading", "within"}]
+    series = ""  # the first word of the headings that a section lists below a line such as "one of these:"
+    section: _Line | None = None  # that is open
+    parted = False  # it has a part such as Resolution
+    for number, place in enumerate(places):
+        line = lines[place]
+        if line.kind == "within":
+            line.level, parted = (4 if series else 3), True
+            continue
+        first = line.text.split(maxsplit=1)[0]
+        before = lines[place - 1] if place else None
+        follows = lines[places[number + 1]] if number + 1 < len(places) else None
+        if before is not None and before.kind == "lead" and place >= 2 and lines[place - 2] is section:
+            series = first
+        if series and first == series:
+            line.level = 3
+        elif (
+            section is not None and not parted and _alike_named(section.text, line.text)
+            and follows is not None and follows.kind == "within" and _MENDING.match(follows.text)
+        ):  # fmt: skip
+            line.level = 3  # "Ticket charge statuses" within "Ticket charges are cancelled", whose Resolution comes after
+        else:
+            series, section, parted = "", line, False
+
+
+def _alike_named(one: str, other: str) -> bool:
+    """Whether two headings begin with the same two words, whatever their endings are."""
+    first, second = ([word.lower().rstrip("s") for word in text.split()[:2]] for text in (one, other))
+    return len(first) == 2 and first == second
 
 
 def _short(line: _Line | None) -> bool:
@@ -528,7 +590,7 @@ def _markdown(lines: list[_Line]) -> str:
 
 def _one(line: _Line) -> list[str]:
     if line.kind in {"heading", "within"}:
-        return ["", f"{'##' if line.kind == 'heading' else '###'} {_heading(line.text)}", ""]
+        return ["", f"{'#' * line.level} {_heading(line.text)}", ""]
     if line.kind == "head":
         return ["", _row(line.cells), _row(tuple("---" for _ in line.cells))]
     if line.kind == "row":
@@ -544,22 +606,32 @@ def _one(line: _Line) -> list[str]:
 
 
 def _list(lines: list[_Line]) -> list[str]:
-    """A list; things to do are numbered, things to know are not."""
-    doing = sum(begins_with_doing(line.text) for line in lines)
-    numbered = lines[0].kind == "number" or (
-        lines[0].kind == "item" and len(lines) > 1 and (doing * 2 >= len(lines) or begins_with_doing(lines[0].text))
-    )
+    """A list; things to do are numbered, things to know are not. A list within it is judged by itself."""
     shallow = min(line.depth for line in lines)
-    out = []
-    for number, line in enumerate(lines, 1):
-        text = line.text
-        if line.kind == "number" and (glued := _GLUED_TITLE.match(text)):
-            text = f"**{glued[1]}.** {_inline(text[glued.end() :])}"
-        else:
-            text = _inline(text)
-        mark = f"{line.number or number}." if numbered else "-"
-        out.append(f"{'    ' * min(3, (line.depth - shallow) // 2)}{mark} {text}")
+    numbered = _is_numbered([line for line in lines if line.depth == shallow])
+    out: list[str] = []
+    counted = 0
+    for inner, together in groupby(lines, key=lambda line: min(3, (line.depth - shallow) // 2)):
+        group = list(together)
+        marked = _is_numbered(group) if inner else numbered
+        for number, line in enumerate(group, 1 if inner else counted + 1):
+            text = line.text
+            if line.kind == "number" and (glued := _GLUED_TITLE.match(text)):
+                text = f"**{glued[1]}.** {_inline(text[glued.end() :])}"
+            else:
+                text = _inline(text)
+            out.append(f"{'    ' * inner}{f'{line.number or number}.' if marked else '-'} {text}")
+        counted += 0 if inner else len(group)
     return out
+
+
+def _is_numbered(lines: list[_Line]) -> bool:
+    """Whether lines are steps: numbered already, or most of them tell to do something, whatever the condition."""
+    if lines[0].kind != "item":
+        return lines[0].kind == "number"
+    doing = [begins_with_doing(line.text) for line in lines]
+    steps = all(done or _conditional(line) for done, line in zip(doing, lines, strict=True))
+    return len(lines) > 1 and (sum(doing) * 2 >= len(lines) or (doing[0] and steps))
 
 
 def _row(cells: tuple[str, ...]) -> str:

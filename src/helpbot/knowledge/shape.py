@@ -36,6 +36,7 @@ _ASIDE: Final = later.pattern(
 _FIX: Final = later.pattern(
     r"resolutions?|solutions?|(?:the )?fix|how to (?:fix|resolve|solve)\b.*|steps|what to do", re.IGNORECASE
 )
+_FOLLOWS: Final = later.pattern(r"(?:step\s+)?\d{1,2}\b", re.IGNORECASE)  # a part that is one step of several
 _LABEL: Final = later.pattern(
     r"(?:(?P<symptom>symptoms?|error|what you see)|(?P<cause>causes?|reason|why)"
     r"|(?P<fix>fix|solution|resolution|action|what to do|workaround)): ",
@@ -104,7 +105,7 @@ def shape(sections: Sequence[Section], about: str = "") -> Shaped:
         _Part(said=said, anchor=section.anchor, explains=not number or not _FIX.fullmatch(section.title.strip())).read(
             section.body
         )
-    if about and (told := _told_of(about, said)) is not None:
+    if (told := (_told_of(about, said) if about else None) or _ways(sections)) is not None:
         return told
     if not said.steps:
         _name_parts(said)
@@ -118,6 +119,40 @@ def shape(sections: Sequence[Section], about: str = "") -> Shaped:
     return Shaped(
         cause=cause, steps=tuple(said.steps[:_MOST]), points=tuple(said.points[:_MOST]), code=tuple(said.code[:3])
     )  # fmt: skip
+
+
+def _ways(sections: Sequence[Section]) -> Shaped | None:
+    """A section whose parts each tell steps of their own: a point a part, so that no two ways run into one list.
+
+    None where there is only one way, or where the parts are numbered and so follow each other.
+    """
+    if len(sections) < 3:
+        return None
+    level = min(section.level for section in sections[1:])
+    parts: list[list[Section]] = []
+    for section in sections[1:]:
+        if section.level == level:
+            parts.append([])
+        if parts:
+            parts[-1].append(section)
+    parts = [part for part in parts if not _ASIDE.fullmatch(part[0].title.strip())]
+    if any(_FIX.fullmatch(part[0].title.strip()) or _FOLLOWS.match(part[0].title) for part in parts):
+        return None
+    told = [(part[0], shape(part)) for part in parts]
+    head = shape(sections[:1])
+    if head.steps or sum(bool(one.steps) for _, one in told) < 2:
+        return None
+    points = list(head.points)
+    for part, one in told:
+        said = [text for _, _, text in one.steps or one.points] or [one.cause]
+        text = part.title
+        for number, more in enumerate(filter(None, said)):
+            if len(text) + len(more) > _LONGEST_ITEM:
+                text += " …"
+                break
+            text += f"{': ' if not number else ' ' if text.endswith(_ENDS) else '; '}{more}"
+        points.append((part.anchor, None, text))
+    return Shaped(cause=head.cause, steps=(), points=tuple(points[:_MOST]), code=head.code)
 
 
 def _told_of(about: str, said: _Said) -> Shaped | None:
