@@ -82,3 +82,22 @@ def test_what_templates_act_on_is_disarmed(tmp_path: Path) -> None:
     loaded, faults = read_knowledge(tmp_path / "k")
     assert [str(fault) for fault in faults if fault.grave] == []
     assert loaded.resolutions
+
+
+def test_a_heading_that_is_an_error_is_claimed_without_marks_around_it(tmp_path: Path) -> None:
+    source = tmp_path / "odd.md"
+    source.write_text(
+        "# Odd\n\n## ERROR: The term 'Mend-It' is not recognized as a command\n\n1. Install it.\n\n"
+        "## Warning ACME1802\n\n1. Open the lid.\n\n## Connection errors\n\n1. **Look for missing cables.** Pull.\n\n"
+        '## Sign-in\n\n- "Sign-in failed: verify the word" — It changed. Enter it anew.\n',
+        encoding="utf-8",
+    )
+    import_into(source, tmp_path / "k")
+    (article,) = read_knowledge(tmp_path / "k")[0].articles.values()
+    found = [parse_resolution(draft.yaml, f"{draft.id}.yaml") for draft in drafts_of(article)]
+    assert [one.errors for one in found if isinstance(one, Resolution)] == [
+        ("The term 'Mend-It' is not recognized as a command",),
+        ("ACME1802",),
+        (),
+        ("Sign-in failed: verify the word",),
+    ]

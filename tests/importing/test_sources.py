@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,38 @@ PATHOLOGICAL: list[tuple[str, Callable[[int], str]]] = [
     ("ampersands", lambda n: "&" * n),
     ("nested quotes", lambda n: "<blockquote>x" * n),
 ]
+
+
+LAST_CHANGED = [
+    ("its last paragraph", "<article>{}<p>Last updated: March 3, 2025</p></article>", "2025-03-03", ""),
+    ("beside the article", "<article>{}</article><div>Last updated on <b>Jul 1, 2023</b></div>", "2023-07-01", ""),
+    ("how long ago", "<article><p>Written by Ada Winter</p><p>Updated over a week ago</p>{}</article>", "2026-11-13", "Ada Winter"),
+    ("a sentence", "<article>{}<p>It was last updated in the spring of a year.</p></article>", "", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("html", "updated", "author"), [row[1:] for row in LAST_CHANGED], ids=[row[0] for row in LAST_CHANGED]
+)
+def test_a_page_that_says_when_it_was_changed_is_believed(html: str, updated: str, author: str) -> None:
+    text = "<p>" + "Words that say what the page is about. " * 5 + "</p>"
+    page = read_html(html.format(text), source="x", name="x", copied=date(2026, 11, 20))
+    assert (page.updated, page.author) == (updated, author)
+    assert ("pdated" in page.body) == (not updated)  # what was read into the head is not said again
+
+
+FRONT = [
+    ("Docusaurus", "last_update:\n  date: 2023-11-02\n  author: Jane", "2023-11-02"),
+    ("Docusaurus in one line", "last_update: {date: May 2 2023, author: x}", "2023-05-02"),
+    ("a date in words", "last_update:\n  date: 'March 3, 2024'", "2024-03-03"),
+    ("none", "sidebar:\n  label: A", ""),
+]
+
+
+@pytest.mark.parametrize(("front", "updated"), [row[1:] for row in FRONT], ids=[row[0] for row in FRONT])
+def test_front_matter_of_a_field_below_another_is_read(front: str, updated: str) -> None:
+    page = read_markdown(f"---\ntitle: T\n{front}\n---\nText.\n", source="x", name="x")
+    assert (page.title, page.updated, page.author) == ("T", updated, "")
 
 
 @pytest.mark.parametrize(("name", "make"), PATHOLOGICAL, ids=[name for name, _ in PATHOLOGICAL])

@@ -185,7 +185,7 @@ def test_a_list_that_tells_more_than_it_asks_to_do_is_not_numbered() -> None:
 def test_a_heading_named_like_the_section_whose_resolution_follows_is_a_part_of_it() -> None:
     found = parse_article(rendered(read_text(SHORT, source="x", name="x", copied=TODAY)), "x.md", "x")
     assert isinstance(found, Article)
-    assert [(section.level, section.title) for section in found.sections[1:]] == [
+    assert [(section.level, section.title) for section in found.sections] == [
         (2, "Door tickets are lost (Paxton)"),
         (3, "Door ticket statuses"),
         (3, "Resolution"),

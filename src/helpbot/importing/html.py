@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from helpbot.importing.page import LONGEST, Page, escaped, without_controls
+from helpbot.importing.text import author_in, day_in, updated_in
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -42,13 +43,25 @@ _HEADINGS: Final = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _MAIN: Final = ("main article", "article", "main", "[role=main]", ".article-body", "#content", ".content", "body")
 _NAME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9]*")
 _ANCHOR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
+_UPDATED: Final = re.compile(r"\blast (?:updated|modified|edited)(?: on)?:? (.{3,40})", re.IGNORECASE)
+_EDGE: Final = 6  # lines at each end of an article that may tell when it was changed, and by whom
 _CALLOUTS: Final = re.compile(r"\b(?:callout|admonition|alert|note|tip|warning|notice|info)\b", re.IGNORECASE)
 
 
 def read_html(
-    raw: str, *, source: str, name: str, title: str = "", updated: str = "", author: str = "", resolve: Resolve = None
+    raw: str,
+    *,
+    source: str,
+    name: str,
+    title: str = "",
+    updated: str = "",
+    author: str = "",
+    resolve: Resolve = None,
+    copied: date | None = None,
 ) -> Page:
     """The article of a page, or of a fragment as help centres export it. What is given goes before what it says.
+
+    `copied` is the day of the copy: "updated 6 days ago" counts from it.
 
     `resolve` maps a relative link (`../billing.html`) to the id of the article that it leads to, None if to none.
     """
@@ -61,14 +74,16 @@ def read_html(
     heading = _text(tree.css_first("h1"))
     title = title or heading or _meta(tree, "og:title") or _text(tree.css_first("title")).split(" | ")[0] or name
     markdown = _markdown(found, title, resolve) if found is not None else ""
+    said, named, markdown = _told(markdown, copied)
+    changed = _day(_meta(tree, "article:modified_time")) or said or _said_outside(body, copied)
     return Page(
         title=title,
         body=markdown,
         source=source,
         name=name,
         summary=_meta(tree, "description"),
-        author=author or _meta(tree, "author"),
-        updated=updated or _day(_meta(tree, "article:modified_time") or _attribute(tree.css_first("time"), "datetime")),
+        author=author or _meta(tree, "author") or named,
+        updated=updated or changed or _day(_attribute(tree.css_first("time"), "datetime")),
         notes=notes,
     )
 
@@ -141,6 +156,26 @@ def _day(text: str) -> str:
         return date.fromisoformat(text[:10]).isoformat()
     except ValueError:
         return ""
+
+
+def _told(markdown: str, copied: date | None) -> tuple[str, str, str]:
+    """The day and the author that lines at the beginning or the end tell, and the text without those lines."""
+    lines = markdown.split("\n")
+    said = [place for place, line in enumerate(lines) if line.strip()]
+    updated = author = ""
+    for place in dict.fromkeys([*said[:_EDGE], *said[-_EDGE:]]):
+        line = lines[place].replace("**", "").strip(" -_*")
+        if (day := updated_in(line, copied)) is not None:
+            updated, lines[place] = updated or day, ""
+        elif not author and lines[place][:1] not in "#|" and (named := author_in(line)):
+            author, lines[place] = named, ""
+    return updated, author, "\n".join(lines) if updated or author else markdown
+
+
+def _said_outside(body: LexborNode | None, copied: date | None) -> str:
+    """The day that the page tells beside its article, as documentation sites do below it: `Last updated on …`."""
+    found = _UPDATED.search(_text(body)) if body is not None else None
+    return (day_in(found[1], copied) or "") if found else ""
 
 
 class _Writer:

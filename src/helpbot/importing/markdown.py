@@ -10,6 +10,7 @@ from typing import Final
 
 from helpbot.importing.html import html_to_markdown
 from helpbot.importing.page import LONGEST, Page, without_controls
+from helpbot.importing.text import day_in
 from helpbot.knowledge.parse import plain
 
 __all__ = ["looks_like_markdown", "read_markdown"]
@@ -38,6 +39,8 @@ _DIRECTIVE: Final = re.compile(r"^\s*:::+\s*\{?\.?(\w+)?\}?(.*)$")
 _ADMONITION: Final = re.compile(r"^(?:!!!|\?\?\?\+?)\s+(\w+)(?:\s+\"([^\"]*)\")?")
 _LINK: Final = re.compile(r"(!?)\[([^\[\]]{0,500})\]\(<?([^()\s<>]{0,2000})>?(?:\s+[\"'][^\"']{0,300}[\"'])?\)")
 _FIELD: Final = re.compile(r"^([A-Za-z][\w-]{0,40}):[ \t]*(.*)$")
+_INNER: Final = re.compile(r"^[ \t]{1,8}([A-Za-z][\w-]{0,40}):[ \t]*(.*)$")  # a field below another
+_FLOW: Final = re.compile(r"([A-Za-z][\w-]{0,40}):[ \t]*([^,{}]{0,200})")  # those of `{date: 2025-03-01, author: Ada}`
 _TAG_START: Final = re.compile(r"</?[A-Za-z!>{]")
 _DATES: Final = (
     "updated",
@@ -47,6 +50,7 @@ _DATES: Final = (
     "last_modified",
     "date_modified",
     "ms.date",
+    "last_update.date",  # Docusaurus
     "date",
 )
 
@@ -95,14 +99,26 @@ def _front_matter(lines: list[str]) -> tuple[Mapping[str, str], list[str]]:
     if end is None:
         return {}, lines
     head: dict[str, str] = {}
+    above = ""  # the field that the indented ones below it belong to
     for line in lines[1:end]:
-        field = _FIELD.match(line if mark == "---" else line.replace(" = ", ": ", 1).replace("=", ": ", 1))
+        toml = line.replace(" = ", ": ", 1).replace("=", ": ", 1)
+        field = _FIELD.match(line if mark == "---" else toml)
         if field is not None:
-            value = field[2].strip()
-            if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-                value = value[1:-1].replace('\\"', '"').replace("''", "'")
-            head.setdefault(field[1].lower(), "" if value in {"|", ">", ">-", "|-"} else value)
+            name, value = field[1].lower(), _unquoted(field[2])
+            above = "" if value else name
+            head.setdefault(name, "" if value in {"|", ">", ">-", "|-"} else value)
+            for inner, said in _FLOW.findall(value[1:-1]) if value[:1] == "{" and value[-1:] == "}" else ():
+                head.setdefault(f"{name}.{inner.lower()}", _unquoted(said))
+        elif above and (inner_field := _INNER.match(line)):
+            head.setdefault(f"{above}.{inner_field[1].lower()}", _unquoted(inner_field[2]))
     return head, lines[end + 1 :]
+
+
+def _unquoted(value: str) -> str:
+    value = value.strip()
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+        value = value[1:-1].replace('\\"', '"').replace("''", "'")
+    return value
 
 
 def _body(lines: list[str]) -> list[str]:
@@ -371,4 +387,4 @@ def _day(text: str) -> str:
             return date(int(month_first[3]), int(month_first[1]), int(month_first[2])).isoformat()
         except ValueError:
             return ""
-    return ""
+    return day_in(text[:60], None) or ""

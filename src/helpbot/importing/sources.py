@@ -113,7 +113,7 @@ def pages_of(member: Member, *, ids: Callable[[str], str | None] | None = None) 
     elif member.kind == "lines":
         yield from read_json_lines(text, source=name)
     elif member.kind == "html":
-        yield read_html(text, source=member.source, name=member.stem, resolve=resolve)
+        yield read_html(text, source=member.source, name=member.stem, resolve=resolve, copied=member.changed)
     elif member.kind == "markdown" or looks_like_markdown(text):
         yield read_markdown(text, source=member.source, name=member.stem, resolve=resolve)
     else:

@@ -18,7 +18,7 @@ from typing import Final
 from helpbot.importing.page import LONGEST, Page, escaped, without_controls
 from helpbot.knowledge.shape import DOING, begins_with_doing
 
-__all__ = ["read_text"]
+__all__ = ["author_in", "day_in", "read_text", "updated_in"]
 
 _AUTHOR: Final = re.compile(
     r"^(?:written|posted|authored|created) by:?\s+(.{2,80})$|^by\s+([A-Z][\w.'-]+(?: [A-Z][\w.'-]+){1,3})$",
@@ -93,7 +93,9 @@ _WITHIN: Final = re.compile(
 _LAST: Final = re.compile(r"^(?:see also|related (?:articles|topics)|further reading|learn more)$", re.IGNORECASE)
 # What an item of a list of steps begins with that holds for some only.
 _CONDITIONS: Final = ("If", "For", "When", "After", "Before", "Once", "Otherwise", "Optionally", "Then")
-_MENDING: Final = re.compile(r"^(?:resolutions?|solutions?|fix|the fix|how to (?:fix|resolve|solve).*|what to do|steps)\??:?$", re.IGNORECASE)
+_MENDING: Final = re.compile(
+    r"^(?:resolutions?|solutions?|fix|the fix|how to (?:fix|resolve|solve).*|what to do|steps)\??:?$", re.IGNORECASE
+)
 _STARTERS: Final = "|".join(
     sorted(
         {word.capitalize() for word in DOING}
@@ -162,10 +164,10 @@ def _head(lines: list[_Line], copied: date | None) -> tuple[str, str, str, str, 
     seen_meta = False
     for place, line in enumerate(lines):
         if place < 12 and line.kind == "text":
-            if found := _AUTHOR.match(line.text):
-                author, seen_meta = (found[1] or found[2]).strip(), True
+            if named := author_in(line.text):
+                author, seen_meta = named, True
                 continue
-            if (found := _UPDATED.match(line.text)) and (day := _day(found[1], copied)) is not None:
+            if (day := updated_in(line.text, copied)) is not None:
                 updated, seen_meta = day, True
                 continue
             if not title:
@@ -183,7 +185,7 @@ def _head(lines: list[_Line], copied: date | None) -> tuple[str, str, str, str, 
     return title, summary, author, updated, rest
 
 
-def _day(words: str, copied: date | None) -> str | None:
+def day_in(words: str, copied: date | None) -> str | None:
     """An ISO date from "6 days ago" or "March 1, 2025"; empty if the day cannot be told, None if it is no date."""
     if found := _AGO.search(words):
         count = 1 if found[1].lower() in {"a", "an"} else int(found[1])
@@ -198,6 +200,18 @@ def _day(words: str, copied: date | None) -> str | None:
     if (found := _DAY_FIRST.search(words)) and found[2].lower() in _MONTHS:
         return _checked(int(found[3]), _MONTHS.index(found[2].lower()) + 1, int(found[1]))
     return None
+
+
+def author_in(line: str) -> str:
+    """The author that a line of its own names: `Written by Ada Winter`; empty if it names none."""
+    found = _AUTHOR.match(line)
+    return (found[1] or found[2]).strip() if found else ""
+
+
+def updated_in(line: str, copied: date | None) -> str | None:
+    """The day of the last change that a line of its own tells, as `day_in` gives it; None if it tells none."""
+    found = _UPDATED.match(line)
+    return day_in(found[1], copied) if found else None
 
 
 def _iso(day: date) -> str:
@@ -533,7 +547,9 @@ def _levels(lines: list[_Line]) -> None:
             section is not None and not parted and _alike_named(section.text, line.text)
             and follows is not None and follows.kind == "within" and _MENDING.match(follows.text)
         ):  # fmt: skip
-            line.level = 3  # "Ticket charge statuses" within "Ticket charges are cancelled", whose Resolution comes after
+            line.level = (
+                3  # "Ticket charge statuses" within "Ticket charges are cancelled", whose Resolution comes after
+            )
         else:
             series, section, parted = "", line, False
 

@@ -438,7 +438,7 @@ def _candidates(text: str) -> Iterator[tuple[int, str, str]]:
         if heading:
             said = _LEAD.sub("", _ANCHOR.sub("", heading[1]))
             said = re.sub(r"\s+\([^()]{1,40}\)$", "", said).strip()
-            # A heading is the message itself, unless it only quotes one: "Sync error: "X is invalid", and how to mend it".
+            # A heading is the message itself, unless it only quotes one: `Sync error: "X is invalid"`.
             if not any(_message(one.strip(" .,"), number, "heading") for one in quoted):
                 yield number, "heading", said.replace("`", "").replace("**", "")
             codes = _CODE.findall(said)

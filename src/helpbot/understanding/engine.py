@@ -517,7 +517,11 @@ class Engine:
         text = unwrapped.original[match.start : match.end]
         evidence = (Evidence(kind="signature", label=match.signature.pattern, weight=match.score),)
         confidence = _CERTAIN if match.exact else 0.75 + 0.24 * (match.score - SURE) / (1 - SURE)
-        passage = None if target in self._number else self._section_passage(target, match.score, about=match.signature.pattern)
+        passage = (
+            None
+            if target in self._number
+            else self._section_passage(target, match.score, about=match.signature.pattern)
+        )
         candidate = Candidate(
             resolution=target if target in self._number else None,
             confidence=confidence,
