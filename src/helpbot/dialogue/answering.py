@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from helpbot.dialogue import acts, details, phrases, reading
 from helpbot.dialogue.actions import Relay, Say
@@ -20,7 +20,10 @@ from helpbot.messages import (
     Reply,
     Text,
 )
-from helpbot.understanding.diagnosis import Candidate, Diagnosis, InputKind, Problem
+from helpbot.understanding.diagnosis import Candidate, Diagnosis, InputKind, Passage, Problem
+
+if TYPE_CHECKING:
+    from helpbot.knowledge.base import KnowledgeBase
 
 __all__ = ["answer_reply", "answered", "consider_beside_case", "considered", "picked", "refusal"]
 
@@ -183,6 +186,10 @@ def _asked_back(now: Conversation, text: str, decision: Clarify, turn: Turn) -> 
     vocabulary = knowledge.vocabulary
     choices: list[Choice] = []
     for candidate in decision.candidates:
+        if candidate.passage is not None:
+            place = f"{candidate.passage.article}#{candidate.passage.anchor}"
+            choices.append(Choice(id=f"pick:{place}", label=_heading(candidate.passage, decision.candidates)))
+            continue
         found = knowledge.resolutions[candidate.resolution or ""]
         if decision.facet:
             value = found.applies_to[decision.facet][0]
@@ -216,6 +223,13 @@ def _asked_back(now: Conversation, text: str, decision: Clarify, turn: Turn) -> 
         confidence=decision.candidates[0].confidence,
     )
     return Step(conversation=now, actions=(Say(reply=reply),))
+
+
+def _heading(passage: Passage, among: Iterable[Candidate]) -> str:
+    """What a section is offered as: its heading, with its article's title where another has the same."""
+    heading = passage.section.rsplit(" › ", 1)[-1] or passage.title
+    same = sum(c.passage is not None and c.passage.section.rsplit(" › ", 1)[-1] == heading for c in among)
+    return f"{passage.title}: {heading}" if same > 1 else heading
 
 
 def _refused(now: Conversation, act: acts.Asked, turn: Turn) -> Step:
@@ -281,7 +295,23 @@ def picked(now: Conversation, act: acts.Chose, turn: Turn) -> Step:
         started = fresh(now) if now.phase in (Phase.RESOLVED, Phase.CLOSED) else now
         question = now.question or turn.world.knowledge.resolutions[value].label
         return answered(started, question, [candidate], (), turn)
+    if kind == "pick" and (passage := _section_of(value, turn.world.knowledge)) is not None:
+        candidate = Candidate(resolution=None, confidence=1.0, score=0.0, passage=passage)
+        started = fresh(now) if now.phase in (Phase.RESOLVED, Phase.CLOSED) else now
+        return answered(started, now.question or passage.section, [candidate], (), turn)
     if now.phase is Phase.CLARIFYING:
         now = replace(now, phase=Phase.REFUSING, choices=())
         return Step(conversation=now, actions=(Say(reply=refusal("still_unclear", 0.0, turn)),))
     return Step(conversation=now, actions=(tell(now, turn.world, Outcome.CLARIFY, "blank"),))
+
+
+def _section_of(place: str, knowledge: KnowledgeBase) -> Passage | None:
+    """The section `article#anchor` as a passage; None if there is none (any more)."""
+    name, _, anchor = place.partition("#")
+    article = knowledge.articles.get(name)
+    section = next((one for one in article.sections if one.anchor == anchor), None) if article else None
+    if article is None or section is None:
+        return None
+    return Passage(
+        article=name, title=article.title, section=section.title, anchor=anchor, text=section.body, score=0.0
+    )  # fmt: skip

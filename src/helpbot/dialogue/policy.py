@@ -98,7 +98,9 @@ def decide(problem: Problem, policy: Policy, knowledge: KnowledgeBase) -> Decisi
     choices = _choices(candidates)
     meant = sum(choice.confidence for choice in choices)
     cost_answer = (1 - known) * policy.wrong_price + (known - best.confidence) * policy.mixed_price
-    cost_ask = policy.ask_price + (1 - meant) if len(choices) > 1 else float("inf")
+    # Whoever is shown the headings of passages that are not covered is told "I don't know" next, and that was right.
+    missed = known - meant if best.passage is not None else 1 - meant
+    cost_ask = policy.ask_price + max(missed, 0.0) if len(choices) > 1 else float("inf")
     cost_unknown = known
     least = min(cost_answer, cost_ask, cost_unknown)
     if cost_answer == least:
@@ -117,7 +119,13 @@ def _set_right(candidate: Candidate, policy: Policy) -> Candidate:
 
 
 def _choices(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """The two or three that may be meant; only the best where no other comes near it."""
+    """The two or three that may be meant; only the best where no other comes near it.
+
+    Of passages the first ones are offered however far behind they are: a person who sees their headings knows at once
+    whether the best is meant, which nothing that was measured of it tells as well.
+    """
+    if candidates[0].passage is not None:
+        return tuple(candidate for candidate in candidates[:_MOST_CHOICES] if candidate.passage is not None)
     chosen = [candidate for candidate in candidates[:_MOST_CHOICES] if candidate.resolution is not None]
     while len(chosen) > 1 and chosen[-1].confidence < chosen[0].confidence * _NEAR:
         chosen.pop()

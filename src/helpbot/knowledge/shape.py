@@ -12,12 +12,12 @@ from dataclasses import field
 from typing import Final
 
 from helpbot import later
-from helpbot.knowledge.article import Section
+from helpbot.knowledge.article import Article, Section
 from helpbot.knowledge.parse import plain
 from helpbot.later import dataclass
 from helpbot.knowledge.signature import generalise
 
-__all__ = ["DOING", "Shaped", "begins_with_doing", "fix_shaped", "shape"]
+__all__ = ["DOING", "Shaped", "begins_with_doing", "fix_shaped", "problem_of", "shape"]
 
 _ORDERED = later.pattern(r"^(\s*)\d{1,3}[.)]\s+(.*)$")
 _BULLET = later.pattern(r"^(\s*)[-*+•]\s+(.*)$")
@@ -35,6 +35,13 @@ _ASIDE: Final = later.pattern(
 )
 _FIX: Final = later.pattern(
     r"resolutions?|solutions?|(?:the )?fix|how to (?:fix|resolve|solve)\b.*|steps|what to do", re.IGNORECASE
+)
+# Parts that answer only together with the section that they stand in.
+_PART: Final = later.pattern(
+    r"resolutions?|solutions?|(?:the )?fix|how to (?:fix|resolve|solve)(?: (?:it|this|them))?|steps|what to do"
+    r"|(?:common |possible )?causes?|why (?:this|it|does this|did this) happens?|symptoms?|workarounds?|details"
+    r"|still (?:seeing|having|not|stuck)\b.*",
+    re.IGNORECASE,
 )
 _FOLLOWS: Final = later.pattern(r"(?:step\s+)?\d{1,2}\b", re.IGNORECASE)  # a part that is one step of several
 _LABEL: Final = later.pattern(
@@ -89,6 +96,18 @@ def begins_with_doing(text: str) -> bool:
     """Whether a line tells to do something: it begins with such a verb."""
     first = text.split(maxsplit=1)[:1]
     return bool(first) and first[0].lower().strip("\"“'*:,") in DOING
+
+
+def problem_of(article: Article, anchor: str) -> str:
+    """The anchor of the section that a part such as "Resolution" belongs to; the section's own if it is no part."""
+    place = next((number for number, section in enumerate(article.sections) if section.anchor == anchor), None)
+    while place is not None and _PART.fullmatch(article.sections[place].title.strip(" ?:.")):
+        level = article.sections[place].level
+        above = next((n for n in range(place - 1, -1, -1) if article.sections[n].level < level), None)
+        if above is None or article.sections[above].level < 2:
+            break
+        place = above
+    return article.sections[place].anchor if place is not None else anchor
 
 
 def shape(sections: Sequence[Section], about: str = "") -> Shaped:

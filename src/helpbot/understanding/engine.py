@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from helpbot.knowledge.shape import problem_of
 from helpbot.knowledge.signature import Signature, compile_signature, mine_signatures
 from helpbot.later import dataclass
 from helpbot.messages import NOTHING
-from helpbot.retrieval.kind import error_likeness
 from helpbot.retrieval.search import ArticleHit, Hit, Searcher, weights_for
 from helpbot.retrieval.tokens import Tokenizer
 from helpbot.understanding.classifier import Examples, Kernel, Row, Vectoriser
 from helpbot.understanding.diagnosis import Candidate, Diagnosis, Evidence, InputKind, Passage, Problem
 from helpbot.understanding.facets import FacetReader, Named
+from helpbot.understanding.passages import found_in
 from helpbot.understanding.signatures import ENTITIES, SURE, SignatureIndex, SignatureMatch
 from helpbot.understanding.spelling import Spelling
 from helpbot.understanding.unwrap import Unwrapped, unwrap
@@ -32,7 +33,6 @@ from helpbot.understanding.weigh import (
     REFUSED,
     SIGNALS,
     SIGNS,
-    Found,
     Judgement,
     judge,
     judge_passage,
@@ -637,8 +637,10 @@ class Engine:
     # ---- passages ---------------------------------------------------------------------------------------------------
 
     def _section_passage(self, target: str, score: float, about: str = "") -> Passage | None:
-        """The section `article#anchor` as a passage."""
+        """The section `article#anchor` as a passage; a part such as "Resolution" with the section it belongs to."""
         name, _, anchor = target.partition("#")
+        if name in self.knowledge.articles:
+            anchor = problem_of(self.knowledge.articles[name], anchor)
         for chunk in self.knowledge.chunks:
             if chunk.article == name and chunk.anchor == anchor:
                 return Passage(
@@ -655,11 +657,11 @@ class Engine:
         found: dict[str, Hit] = {}
         for hit in ranked:
             chunk = self.knowledge.chunks[hit.chunk_id]
-            found.setdefault(f"{chunk.article}#{chunk.anchor}", hit)
+            found.setdefault(f"{chunk.article}#{problem_of(self.knowledge.articles[chunk.article], chunk.anchor)}", hit)
         if not found:
             return Problem(text=text, candidates=(), known=0.0, unknown_error=unwrapped.error_text)
         hits = list(found.values())[:_CANDIDATES]
-        confidence, known = judge_passage(self._found(text, ranked, cosines))
+        confidence, known = judge_passage(found_in(self.searcher, text, ranked, cosines))
         rest = sum(hit.score for hit in hits[1:]) or 1.0
         claimed = _falling([confidence, *((known - confidence) * hit.score / rest for hit in hits[1:])])
         candidates = tuple(
@@ -675,26 +677,6 @@ class Engine:
             for (target, hit), share in zip(list(found.items())[:_CANDIDATES], claimed, strict=True)
         )
         return Problem(text=text, candidates=candidates, known=known, unknown_error=unwrapped.error_text)
-
-    def _found(self, text: str, ranked: Sequence[Hit], cosines: Singles | None) -> Found:
-        """What the best sections show of whether the articles cover a text."""
-        best, tokenizer = ranked[0], self.tokenizer
-        own = [hit for hit in ranked if hit.chunk.article == best.chunk.article]
-        other = max((hit.score for hit in ranked if hit.chunk.article != best.chunk.article), default=0.0)
-        heads = set(tokenizer.words(f"{best.chunk.title} {best.chunk.section}"))
-        runs = sum(" " in part for part in best.contributions)
-        tokens = tokenizer.words(text)
-        return Found(
-            coverage=self.searcher.coverage(text, frozenset().union(*(hit.matched for hit in own))),
-            titled=self.searcher.coverage(text, best.matched & heads),
-            lead=1 - other / max(best.score, 1e-9),
-            runs=runs / max(1, len(tokenizer.exact(text)) - 1),
-            score=best.score,
-            cosine=float(cosines.max()) if cosines is not None else None,
-            tokens=len(tokens),
-            chunks=len(self.knowledge.chunks),
-            error=error_likeness(text),
-        )
 
 
 def classified(unwrapped: Unwrapped) -> str:
