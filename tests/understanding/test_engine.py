@@ -219,6 +219,13 @@ def test_articles_alone_answer_what_stands_in_them_and_refuse_the_rest() -> None
             "my invoice is wrong, who can I call?",
         ):
             assert isinstance(decide(engine.diagnose(text).problems[0], Policy(), knowledge), Unknown), text
+        noisy = (
+            "com.acme.kitchen.ovens.DoorWatch on node 17 told us this morning that: Oven error E-14: probe disconnected"
+        )
+        known = decide(engine.diagnose(noisy).problems[0], Policy(), knowledge)
+        assert isinstance(known, Answer)
+        assert known.candidate.passage is not None
+        assert known.candidate.passage.anchor == "e-14"
         half = decide(engine.diagnose("how do I clean the carpet").problems[0], Policy(), knowledge)
         assert not isinstance(half, Answer)  # it may ask whether the oven is meant
 

@@ -99,8 +99,10 @@ def decide(problem: Problem, policy: Policy, knowledge: KnowledgeBase) -> Decisi
     meant = sum(choice.confidence for choice in choices)
     cost_answer = (1 - known) * policy.wrong_price + (known - best.confidence) * policy.mixed_price
     # Whoever is shown the headings of passages that are not covered is told "I don't know" next, and that was right.
-    missed = known - meant if best.passage is not None else 1 - meant
-    cost_ask = policy.ask_price + max(missed, 0.0) if len(choices) > 1 else float("inf")
+    missed = max(known - meant, 0.0) if best.passage is not None else 1 - meant
+    cost_ask = policy.ask_price + missed if len(choices) > 1 else float("inf")
+    if best.passage is not None and cost_answer <= known:
+        cost_ask = float("inf")  # with articles alone asking takes the place of a refusal, never of an answer
     cost_unknown = known
     least = min(cost_answer, cost_ask, cost_unknown)
     if cost_answer == least:

@@ -22,7 +22,7 @@ from helpbot.retrieval.tokens import Tokenizer
 from helpbot.understanding.classifier import Examples, Kernel, Row, Vectoriser
 from helpbot.understanding.diagnosis import Candidate, Diagnosis, Evidence, InputKind, Passage, Problem
 from helpbot.understanding.facets import FacetReader, Named
-from helpbot.understanding.passages import found_in
+from helpbot.understanding.passages import claims, falling, found_in
 from helpbot.understanding.signatures import ENTITIES, SURE, SignatureIndex, SignatureMatch
 from helpbot.understanding.spelling import Spelling
 from helpbot.understanding.unwrap import Unwrapped, unwrap
@@ -491,7 +491,8 @@ class Engine:
         targets = list(dict.fromkeys(match.signature.target for match in sure))
         if len(targets) > 1:
             return tuple(self._known_error(target, unwrapped, sure) for target in targets), 0.0, False
-        if targets and self._decided(unwrapped, sure):
+        # With articles alone nothing else tells better: a known error decides, whatever stands around it.
+        if targets and (not self._count or self._decided(unwrapped, sure)):
             return (self._known_error(targets[0], unwrapped, sure),), 0.0, False
         text = classified(unwrapped)
         parts = [] if sure else _parts(text)
@@ -579,7 +580,7 @@ class Engine:
         rest = weighed.share[1:]
         total = float(rest.sum())
         others = rest / total * max(known - confidence, 0.0) if total > 0 else rest
-        claimed = _falling([confidence, *others.tolist()])
+        claimed = falling([confidence, *others.tolist()])
         found = []
         for place, number in enumerate(weighed.order.tolist()):
             name = self.trained.resolutions[number]
@@ -662,8 +663,7 @@ class Engine:
             return Problem(text=text, candidates=(), known=0.0, unknown_error=unwrapped.error_text)
         hits = list(found.values())[:_CANDIDATES]
         confidence, known = judge_passage(found_in(self.searcher, text, ranked, cosines))
-        rest = sum(hit.score for hit in hits[1:]) or 1.0
-        claimed = _falling([confidence, *((known - confidence) * hit.score / rest for hit in hits[1:])])
+        claimed = claims(confidence, known, [hit.score for hit in hits])
         candidates = tuple(
             Candidate(
                 resolution=None,
@@ -711,17 +711,6 @@ def _separate(whole: Problem, parts: Sequence[Problem], sure: float = 0.85) -> t
         return (whole,)
     first = dict(reversed(list(zip(about, clear, strict=True))))
     return tuple(first[name] for name in dict.fromkeys(about))
-
-
-def _falling(values: Sequence[float]) -> list[float]:
-    """The nearest values that never rise: neighbours in the wrong order share what they have."""
-    pools: list[list[float]] = []
-    for value in values:
-        pools.append([value])
-        while len(pools) > 1 and sum(pools[-2]) / len(pools[-2]) < sum(pools[-1]) / len(pools[-1]):
-            last = pools.pop()
-            pools[-1] += last
-    return [sum(pool) / len(pool) for pool in pools for _ in pool]
 
 
 def _is_another_error(signs: Floats) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from helpbot.retrieval.search import Hit, Searcher
 
-__all__ = ["found_in"]
+__all__ = ["claims", "falling", "found_in"]
 
 
 def found_in(searcher: Searcher, text: str, ranked: Sequence[Hit], cosines: NDArray[np.floating] | None) -> Found:
@@ -60,6 +60,23 @@ def found_in(searcher: Searcher, text: str, ranked: Sequence[Hit], cosines: NDAr
         error=error_likeness(text),
         near=_near(searcher, article, own, others, cosines) if cosines is not None else None,
     )
+
+
+def claims(confidence: float, known: float, scores: Sequence[float]) -> list[float]:
+    """The confidence in each of some sections, best first: what the best leaves is shared out by score."""
+    rest = sum(scores[1:]) or 1.0
+    return falling([confidence, *((known - confidence) * score / rest for score in scores[1:])])
+
+
+def falling(values: Sequence[float]) -> list[float]:
+    """The nearest values that never rise: neighbours in the wrong order share what they have."""
+    pools: list[list[float]] = []
+    for value in values:
+        pools.append([value])
+        while len(pools) > 1 and sum(pools[-2]) / len(pools[-2]) < sum(pools[-1]) / len(pools[-1]):
+            last = pools.pop()
+            pools[-1] += last
+    return [sum(pool) / len(pool) for pool in pools for _ in pool]
 
 
 def _near(
