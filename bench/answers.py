@@ -185,7 +185,8 @@ def table(rows: Sequence[Row], judged: Sequence[tuple[float, float]]) -> None:
     """A line a group: shares of each kind, and how well what is covered is told from what is not."""
     print(
         f"{'':14}{'n':>6} | covered: {'right':>6}{'wrong':>7}{'asked':>7}{'(in it)':>8}{'refused':>8} | "
-        f"near: {'answered':>9}{'asked':>7} | off: {'answered':>9}{'asked':>7}{'at 95 %':>8} | AUROC {'near':>5}{'off':>6}"
+        f"near: {'answered':>9}{'asked':>7} | off: {'answered':>9}{'asked':>7}{'at 95 %':>8} | "
+        f"AUROC {'near':>5}{'off':>6}"
     )
     for group in dict.fromkeys(row.group for row in rows):
         own = [(row, likely) for row, likely in zip(rows, judged, strict=True) if row.group == group]
