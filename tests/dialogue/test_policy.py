@@ -13,7 +13,7 @@ from helpbot.errors import Origin
 from helpbot.knowledge.base import KnowledgeBase
 from helpbot.knowledge.resolution import Kind, Resolution, Source
 from helpbot.knowledge.vocabulary import Vocabulary
-from helpbot.understanding.diagnosis import Candidate, Problem
+from helpbot.understanding.diagnosis import Candidate, Passage, Problem
 
 PSAS = {"autotask": ("Autotask",), "connectwise": ("ConnectWise",), "halopsa": ("HaloPSA",)}
 
@@ -95,3 +95,24 @@ def test_more_confidence_never_takes_an_answer_away(known: float, share: float, 
         better = min(1.0, known + 0.1)
         surer = _problem(better, at=better * min(1.0, share + 0.1))
         assert isinstance(decide(surer, policy, KNOWLEDGE), Answer)
+
+
+def test_of_articles_alone_headings_are_asked_instead_of_a_refusal_and_never_instead_of_an_answer() -> None:
+    def problem(confidence: float, known: float, anchor: str = "b") -> Problem:
+        return Problem(
+            text="?", known=known,
+            candidates=tuple(
+                Candidate(
+                    resolution=None, confidence=each, score=1.0,
+                    passage=Passage(article="a", title="A", section="B", anchor=anchor, text="", score=1.0),
+                )
+                for each in (confidence, 0.02)
+            ),
+        )  # fmt: skip
+
+    assert isinstance(decide(problem(0.9, 0.93), Policy(), KNOWLEDGE), Answer)
+    asked = decide(problem(0.6, 0.7), Policy(), KNOWLEDGE)
+    assert isinstance(asked, Clarify)
+    assert len(asked.candidates) == 2  # however far behind the second is
+    assert isinstance(decide(problem(0.4, 0.7), Policy(), KNOWLEDGE), Unknown)
+    assert isinstance(decide(problem(0.6, 0.7, "b" * 200), Policy(), KNOWLEDGE), Unknown)  # no button could send it

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Clarify", "Decision", "Policy", "Unknown", "decide"]
 
 _MOST_CHOICES: Final = 3
+_LONGEST_PLACE: Final = 180  # characters of a section's id: a button sends it back, and channels bound what it may send
 _LEAST: Final = 1e-6  # a confidence has odds only inside of 0 and 1
 _NEAR: Final = 0.2  # of the best candidate's confidence: nobody is asked to choose what is hardly meant
 
@@ -127,7 +128,12 @@ def _choices(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     whether the best is meant, which nothing that was measured of it tells as well.
     """
     if candidates[0].passage is not None:
-        return tuple(candidate for candidate in candidates[:_MOST_CHOICES] if candidate.passage is not None)
+        return tuple(
+            candidate
+            for candidate in candidates[:_MOST_CHOICES]
+            if candidate.passage is not None
+            and len(candidate.passage.article) + len(candidate.passage.anchor) <= _LONGEST_PLACE
+        )
     chosen = [candidate for candidate in candidates[:_MOST_CHOICES] if candidate.resolution is not None]
     while len(chosen) > 1 and chosen[-1].confidence < chosen[0].confidence * _NEAR:
         chosen.pop()
