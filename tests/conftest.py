@@ -11,7 +11,7 @@ import pytest
 from helpbot.dialogue.policy import Policy
 from helpbot.dialogue.replies import Replies
 from helpbot.dialogue.world import World
-from helpbot.hearing import open_hearing
+from helpbot.hearing import open_hearing, open_marking
 from helpbot.loading import read_replies
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +36,7 @@ def shipped_world(_own_cache: None) -> World:
         replies=Replies(read_replies(ROOT / "bot")),
         policy=Policy(),
         hear=open_hearing(ROOT / "bot", compiled.knowledge, None),
+        mark=open_marking(ROOT / "bot"),
     )
 
 

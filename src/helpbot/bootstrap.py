@@ -235,7 +235,7 @@ def open_mind(places: Places, *, words_only: bool = False, report: Callable[[str
     from helpbot.compiled import open_engine
     from helpbot.config import read_bot
     from helpbot.dialogue.world import World
-    from helpbot.hearing import open_hearing
+    from helpbot.hearing import open_hearing, open_marking
     from helpbot.loading import cache_folder
 
     bot = read_bot(places, cache=cache_folder())
@@ -252,6 +252,7 @@ def open_mind(places: Places, *, words_only: bool = False, report: Callable[[str
         policy=policy_of(bot),
         manners=manners_of(bot),
         hear=open_hearing(places.bot, compiled.knowledge, encoder),
+        mark=open_marking(places.bot),
     )
     return Mind(compiled.knowledge, compiled.engine, world)
 

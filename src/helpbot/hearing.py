@@ -1,26 +1,33 @@
-"""Learn the bot's phrases from its folder, and keep what was learnt in the cache: the disk side of speech acts."""
+"""Learn what people say besides asking, and how they give details; keep it in the cache (the disk side of both)."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from helpbot.dialogue.cutting import proposals
 from helpbot.errors import Fault, KnowledgeError
 from helpbot.loading import cache_folder
+from helpbot.understanding.marks import ASKED, Example, Marker, Marks, varied
 from helpbot.understanding.speech import ACTS, OTHER, Encode, Heard, SpeechActs
 from helpbot.vectors import encoder_id
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from helpbot.knowledge.base import KnowledgeBase
     from helpbot.understanding.encoder import Encoder
 
-__all__ = ["FORMAT", "open_hearing", "others_of", "read_phrases"]
+__all__ = ["FORMAT", "learn_marks", "open_hearing", "open_marking", "others_of", "read_details", "read_phrases"]
 
 FORMAT: Final = 1
+_UNMARKED: Final = 100  # phrases of each act that teach what holds no value
 _OTHERS_EACH: Final = 8  # questions a resolution that teach what is no speech act
 
 
@@ -76,7 +83,7 @@ def _open(bot: Path, knowledge: KnowledgeBase, encoder: Encoder | None, *, cache
     digest = hashlib.sha256(file.read_bytes() + knowledge.version.encode()).hexdigest()[:16]
     path = cache_folder() / f"speech-{digest}-{mode}-{FORMAT}.npz"
     if cache:
-        found = _stored(path, encode)
+        found = _stored(path, lambda arrays: SpeechActs.from_arrays(arrays, encode))
         if found is not None:
             return found
     from helpbot.vectors import Remembered
@@ -90,7 +97,7 @@ def _open(bot: Path, knowledge: KnowledgeBase, encoder: Encoder | None, *, cache
         memory.save()
         made = SpeechActs.from_arrays(made.arrays(), encode)  # from here on a message is encoded once, not remembered
     if cache:
-        _store(path, made)
+        _store(path, made.arrays())
     return made
 
 
@@ -100,29 +107,125 @@ def _encode(encoder: Encoder | None) -> Encode | None:
 
 def others_of(knowledge: KnowledgeBase) -> list[str]:
     """Messages that are questions: a fixed few of each resolution, and of those that are not to be answered."""
-
-    def order(text: str) -> bytes:
-        return hashlib.sha256(text.encode()).digest()
-
     asked = [
-        text for each in knowledge.resolutions.values() for text in sorted(each.questions, key=order)[:_OTHERS_EACH]
+        text for each in knowledge.resolutions.values() for text in sorted(each.questions, key=_order)[:_OTHERS_EACH]
     ]
     return asked + [each.text for each in knowledge.examples if each.kind in ("near", "near_error")][::4]
 
 
-def _stored(path: Path, encode: Encode | None) -> SpeechActs | None:
+def _order(text: str) -> bytes:
+    """An order that has nothing to do with what is said, and is always the same."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+
+
+# ---- marked messages ------------------------------------------------------------------------------------------------
+
+
+def read_details(bot: Path) -> tuple[list[Example], list[Fault]]:
+    """The messages of `details.jsonl`, their values marked, and all that is wrong with the file. It may be missing."""
+    path = bot / "details.jsonl"
+    examples: list[Example] = []
+    faults: list[Fault] = []
+    if not path.exists():
+        return examples, faults
+    for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
+        if not line.strip():
+            continue
+        wrong = 'Write {"asked": "product", "text": "…", "product": "a piece of the text"}'
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            faults.append(Fault(str(path), number, "the line is not JSON", wrong))
+            continue
+        problem = _misses(row)
+        if problem:
+            faults.append(Fault(str(path), number, problem, wrong))
+        else:
+            examples.append(Example(**row))
+    return examples, faults
+
+
+def _misses(row: object) -> str:
+    """What is wrong with a marked message; nothing if it is right."""
+    if not isinstance(row, dict) or not isinstance(row.get("text"), str) or row.get("asked") not in ASKED:
+        return "the line has no `text`, or its `asked` is none of " + ", ".join(ASKED)
+    if other := set(row) - {"asked", "text", "product", "error"}:
+        return f"`{min(other)}` is not known here"
+    for name in ("product", "error"):
+        value = row.get(name)
+        if value is not None and (not isinstance(value, str) or not value or value not in row["text"]):
+            return f"`{name}` is not a piece of the text"
+    return ""
+
+
+def learn_marks(examples: list[Example], phrases: Mapping[str, list[str]]) -> Marker:
+    """A marker from marked messages; of the phrases, a fixed few of each act teach what holds no value."""
+    talk = [text for lines in phrases.values() for text in lines]
+    silent = [
+        Example(text=text, asked=ASKED[number % 3])
+        for act, lines in phrases.items()
+        if act != OTHER
+        for number, text in enumerate(sorted(lines, key=_order)[:_UNMARKED])
+    ]
+    taught = [replace(each, proposed=proposals(each.text)) for each in [*varied(examples), *silent]]
+    return Marker.learn(taught, talk)
+
+
+def open_marking(bot: Path, *, cache: bool = True) -> Callable[[str, str], Marks | None]:
+    """What marks values in messages. It is opened at the first message of a form.
+
+    Raises KnowledgeError where details.jsonl or phrases.yaml is wrong.
+    """
+    held: list[Marker | None] = []
+
+    def mark(text: str, asked: str) -> Marks | None:
+        if not held:
+            held.append(_open_marker(bot, cache=cache))
+        return held[0].mark(text, asked, proposals(text)) if held[0] is not None else None
+
+    return mark
+
+
+def _open_marker(bot: Path, *, cache: bool) -> Marker | None:
+    file = bot / "details.jsonl"
+    if not file.exists():
+        return None
+    said = bot / "phrases.yaml"
+    digest = hashlib.sha256(file.read_bytes() + (said.read_bytes() if said.exists() else b"")).hexdigest()[:16]
+    path = cache_folder() / f"marks-{digest}-{FORMAT}.npz"
+    if cache:
+        found = _stored(path, Marker.from_arrays)
+        if found is not None:
+            return found
+    examples, faults = read_details(bot)
+    phrases, others = read_phrases(bot)
+    if faults or others:
+        raise KnowledgeError([*faults, *others])
+    made = learn_marks(examples, phrases)
+    if cache:
+        _store(path, made.arrays())
+    return made
+
+
+# ---- the cache ------------------------------------------------------------------------------------------------------
+
+Learnt = TypeVar("Learnt")
+
+
+def _stored(path: Path, made_of: Callable[[Mapping[str, NDArray[Any]]], Learnt]) -> Learnt | None:
+    """What was kept; None where it is not there, or not ours: it is learnt anew."""
     from zipfile import BadZipFile
 
     import numpy as np
 
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return SpeechActs.from_arrays(dict(arrays), encode)
+            return made_of(dict(arrays))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-        return None  # not there, or not ours: it is learnt anew
+        return None
 
 
-def _store(path: Path, made: SpeechActs) -> None:
+def _store(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Written whole or not at all; a cache that cannot be written costs time, not answers."""
     import tempfile
 
@@ -132,5 +235,5 @@ def _store(path: Path, made: SpeechActs) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".npz")
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **made.arrays())
+            np.savez(file, allow_pickle=False, **arrays)
         Path(name).replace(path)

@@ -2,7 +2,7 @@
 
     python tests/quality/replay_exam.py [--mode words|hybrid|both] [--show] [PART ...]
 
-Prints for each part how many conversations went wholly as expected, and what went wrong; of b, e and h, which are for
+Prints for each part how many conversations went wholly as expected, and what went wrong; of b, e, h and k, which are for
 the figures, nothing but the totals is ever printed. `--show` prints every reply of the others.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 EXAM: Final = ROOT / "tests/quality/exam"
-BLIND: Final = ("b", "e", "h")
+BLIND: Final = ("b", "e", "h", "k")
 NOON: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -34,7 +34,7 @@ def world_of(encoder: Encoder | None) -> World:
     from helpbot.dialogue.policy import Policy
     from helpbot.dialogue.replies import Replies
     from helpbot.dialogue.world import World
-    from helpbot.hearing import open_hearing
+    from helpbot.hearing import open_hearing, open_marking
     from helpbot.loading import read_replies
 
     compiled = open_engine(ROOT / "knowledge", encoder=encoder)
@@ -44,6 +44,7 @@ def world_of(encoder: Encoder | None) -> World:
         replies=Replies(read_replies(ROOT / "bot")),
         policy=Policy(),
         hear=open_hearing(ROOT / "bot", compiled.knowledge, encoder),
+        mark=open_marking(ROOT / "bot"),
     )
 
 

@@ -54,6 +54,7 @@ def person_wanted(now: Conversation, act: acts.PersonWanted, turn: Turn) -> Step
         if below and not act.error:
             now = replace(now, error=FieldValue(value=below, given=True))
         given = details.labelled(act.text) or details.in_sentence(act.text)
+        given = given or reading.told_in(act.text, turn.world)
         product = (
             given.product
             or (

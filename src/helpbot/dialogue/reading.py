@@ -36,10 +36,27 @@ from helpbot.dialogue.acts import (
     WillTry,
 )
 from helpbot.dialogue.conversation import Conversation, Phase
+from helpbot.dialogue.cutting import (
+    SENTENCES,
+    Cut,
+    cut,
+    error_told,
+    fills_nothing,
+    from_each_sentence,
+    is_bare,
+    labelled_behind,
+)
 from helpbot.dialogue.details import Details
 from helpbot.dialogue.events import UserChose, UserSaid, UserSubmitted
 from helpbot.dialogue.policy import Answer, decide
-from helpbot.dialogue.values import error_of, is_keyboard_noise, product_of
+from helpbot.dialogue.reacting import WEIGHTS, likely
+from helpbot.dialogue.values import (
+    error_of,
+    is_keyboard_noise,
+    product_of,
+    without_greeting,
+    without_sign_off,
+)
 from helpbot.dialogue.world import World
 from helpbot.knowledge.base import KnowledgeBase
 from helpbot.knowledge.vocabulary import Vocabulary
@@ -47,7 +64,7 @@ from helpbot.messages import Field
 from helpbot.understanding.diagnosis import Diagnosis, InputKind
 from helpbot.understanding.speech import Heard
 
-__all__ = ["common_words", "error_below", "facet_named", "is_different", "read"]
+__all__ = ["common_words", "error_below", "facet_named", "is_different", "pattern_signs", "read", "told_in"]
 
 _ORDINALS: Final = (
     (r"1|1\.|1st|one|first|the first|#1|a|top|upper", 1), (r"2|2\.|2nd|two|second|the second|#2|b", 2),
@@ -147,27 +164,10 @@ def _diagnose(now: Conversation, text: str, world: World) -> Diagnosis:
     return world.diagnose(text, {"psa": now.psa} if now.psa else {})
 
 
-# Words of the user's own in front of an error message, up to a colon; `Error:` itself belongs to the message.
-_LEAD_IN: Final = later.pattern(
-    r"^(?=[^\n]{0,120}?\b(?:i|we|my|our|it|it's|another|new|different|here|following|what|now|this|that|also|says)\b)[^:\n\"]{3,120}: +(?=\S)",
-    re.IGNORECASE,
-)
-_IN_QUOTES: Final = later.pattern(r"\"([^\"\n]{8,500})\"|“([^”\n]{8,500})”")
-
-
-def _error_told(text: str) -> str:
-    """The error message in a text that tells it: in quotation marks, or behind a colon; nothing if it is not so told."""
-    quoted = [next(filter(None, match.groups())) for match in _IN_QUOTES.finditer(text[:2_000])]
-    if len(quoted) == 1 and phrases.words(quoted[0]) >= 2:
-        return str(quoted[0])
-    lead = _LEAD_IN.match(text[:2_000])
-    return text[lead.end() :].strip() if lead else ""
-
-
 def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     """The diagnosis with the error as it goes into a case: all of the message where hardly anything else is said."""
     whole = text.strip()
-    told = _error_told(whole) or _error_line(whole, world)
+    told = error_told(whole) or _error_line(whole, world)
     longer = not diagnosis.error_text or len(diagnosis.error_text) > len(told)
     if told and longer and _exact(world.diagnose(told, {})):
         return replace(diagnosis, error_text=told)
@@ -177,9 +177,15 @@ def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     known = exact and phrases.words(whole) <= _FEW and not diagnosis.error_text
     mostly = diagnosis.kind is InputKind.ERROR and len(diagnosis.error_text) >= 0.5 * len(whole)
     text = whole if known or mostly else diagnosis.error_text
-    return replace(diagnosis, error_text=error_of(text)) if text else diagnosis
+    if not text:
+        return diagnosis
+    found = cut(text, "error", world.mark) if known and len(text) <= _TOLD_IN else None
+    if found is not None and found.error_sure >= _SURE and not is_bare(text, found.error):
+        return replace(diagnosis, error_text=found.error)
+    return replace(diagnosis, error_text=error_of(text))
 
 
+_TOLD_IN: Final = 400  # characters of a message in which an error is told rather than pasted
 _FEW_LINES: Final = 8
 
 
@@ -235,12 +241,12 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
         return PersonWanted(text=text, error=diagnosis.error_text if diagnosis.error_text != text.strip() else "")
     if now.phase in (Phase.PROPOSING, Phase.REFUSING) and open_case is None:
         given = details.labelled(text) if not exact or "\n" in text.strip() else Details()
-        given = given or _labelled_behind(text)
+        given = given or labelled_behind(text)
         if given.product and phrases.fold(given.product) not in common_words(world.knowledge):
             none = given.error if given.error and phrases.is_none(phrases.fold(given.error)) else None
             return GaveDetails(product=given.product, error=None if none else given.error, none_said=none or "")
     if open_case is not None:
-        act = _about_case(now, event, folded, diagnosis)
+        act = _about_case(now, event, folded, diagnosis, world)
         if act is not None:
             return act
     if now.phase is Phase.CLARIFYING:
@@ -295,7 +301,6 @@ def _shares_words(now: Conversation, folded: str, knowledge: KnowledgeBase) -> b
     )
 
 
-_SENTENCES: Final = later.pattern(r"[.!?;…]+(?:\s+|$)|\n+")
 _CALL: Final = 7  # words of a sentence that does nothing but call for a person
 
 
@@ -303,7 +308,7 @@ def _person_beside(text: str) -> bool:
     """Whether a short sentence of several calls for a person: "Person please. It's about the …"."""
     if len(text) > 1_000:
         return False
-    parts = [phrases.fold(part) for part in _SENTENCES.split(text) if part and part.strip()]
+    parts = [phrases.fold(part) for part in SENTENCES.split(text) if part and part.strip()]
     return len(parts) > 1 and any(phrases.words(part) <= _CALL and phrases.is_person(part) for part in parts)
 
 
@@ -316,6 +321,16 @@ def error_below(text: str, world: World) -> str:
     told = world.diagnose(below, {})
     announced = re.search(r"\b(?:error|message|below|says|following|log|text)\b", phrases.fold(above))
     return below if announced or told.kind is InputKind.ERROR or _exact(told) or _FAILS.search(below) else ""
+
+
+def told_in(text: str, world: World) -> Details:
+    """The fields that a message which is about something else tells besides, as it was learnt; only what is sure."""
+    found = cut(text, "both", world.mark) if len(text) <= _TOLD_IN else None
+    given = found.details(_SURE) if found is not None else Details()
+    common = common_words(world.knowledge)
+    if given.product and (is_bare(text, given.product) or phrases.fold(given.product) in common):
+        given = replace(given, product=None)
+    return replace(given, error=None) if given.error and is_bare(text, given.error) else given
 
 
 def _best_confidence(diagnosis: Diagnosis) -> float:
@@ -351,10 +366,10 @@ def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis,
 
 def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
     """What is said to an answer, a question back or a refusal."""
-    short = now.phase is Phase.PROPOSING and phrases.words(folded) <= _LONGEST_REACTION
-    if short and (heard := world.hear(text)) is not None:
-        helped = _helped(now, text, folded, diagnosis, world, heard)
-        return helped if helped or not phrases.is_will_try(folded) else WillTry()
+    own = without_greeting(without_sign_off(text.strip()))
+    short = now.phase is Phase.PROPOSING and phrases.words(own) <= _LONGEST_REACTION
+    if short and (heard := world.hear(own)) is not None:
+        return _helped(now, own, diagnosis, world, heard)
     if phrases.is_solved(folded):
         return SaidYes(text=text)
     if now.phase is Phase.REFUSING and (phrases.is_go_ahead(folded) or _AGREES.match(folded)):
@@ -370,47 +385,62 @@ def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, w
     return SaidYes(text=text) if phrases.is_yes(folded) else None
 
 
-# Did it help? What was learnt from the operator's phrases and what a pattern says are added up, each worth something.
-_PATTERN: Final = 0.35  # a pattern that fits
-_HELPED_AT: Final = 0.45  # the least that a yes or a no must come to
-_HELPED_LEAD: Final = 0.15  # and how far all else must be behind it
-_LONGEST_REACTION: Final = 45  # words
-_FLAT_NO: Final = later.pattern(
-    r"^(?:no|nope|nah|nein|nee|non)\b|^(?:that|this|it) (?:wasn't|isn't|was not|is not) (?:it|the)\b|\bso,? no$|[,.:;!] no$"
-)
+_LIKELIER: Final = 0.5  # the least share of a reaction that is taken for what was meant
+_LIKELIEST: Final = 0.75  # the same where the message would be answered as a question of its own
+_LONGEST_REACTION: Final = 60  # words
 _PLEASED: Final = later.pattern(
     r"\b(?:i'?m|we'?re|he'?s|she'?s|they'?re) (?:back )?in\b|\b(?:went|came|goes|got) through\b|\bexplains\b|\bfound (?:it|both|that|them)\b|\bboth found\b|\ball (?:good|clear|sorted|set)\b|\bworks? now\b|\bhappy days\b|\bsorted\b|\b(?:ace|wunderbar|prima|perfekt|parfait|tak|tack|lekker|dat werkt)\b"
+)
+_FLAT_NO: Final = later.pattern(
+    r"^(?:no|nope|nah|nein|nee|non)\b|^(?:that|this|it) (?:wasn't|isn't|was not|is not) (?:it|the)\b|\bso,? no$|[,.:;!] no$|^not? (?:it|fixed|solved|resolved|working|good|joy|luck|change)\b"
 )
 _SCORN: Final = later.pattern(
     r"\bwast(?:e|ing|ed)\b|\bfor nothing\b|\b(?:useless|worthless|rubbish|garbage|nonsense)\b"
 )
-_STRESSED: Final = later.pattern(r"\b(?:IS|ARE|WAS|DID|DO|DOES|HAVE|HAS|ALREADY|STILL)\b")  # "it IS active"
 _NOT_SHOUTED: Final = later.pattern(r"(?:^|[.!?,] )NOT[.!]")
 
 
-def _helped(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World, heard: Heard) -> Act | None:
-    """A yes or a no to "did this solve it?", in whatever words; None where it is rather something else."""
-    if _NOT_SHOUTED.search(text):
+def _helped(now: Conversation, text: str, diagnosis: Diagnosis, world: World, heard: Heard) -> Act | None:
+    """What is said to "did this solve it?", in whatever words; None where it is rather something else."""
+    if _NOT_SHOUTED.search(text) or _SCORN.search(phrases.fold(text)):
         return SaidNo(text=text)
-    question = phrases.looks_like_question(text) or text.rstrip().endswith("?")
-    solved = phrases.is_solved(folded) or phrases.is_yes(folded)
-    thanks = phrases.is_thanks(folded)
-    stressed = bool(_STRESSED.search(text)) and not text.isupper()
-    pleased = bool(_PLEASED.search(folded)) and not phrases.is_no(folded)
-    good = max(heard.scores["solved"] + _PATTERN * (solved or pleased), heard.scores["thanks"] + _PATTERN * thanks)
-    no = _says_no(text, folded)
-    flat = no and (_FLAT_NO.match(folded) or _SCORN.search(folded))
-    bad = heard.scores["not_solved"] + _PATTERN * (no or stressed) + _PATTERN * bool(flat)
-    rest = max(heard.scores[act] for act in ("person", "cancel", "will_try"))
-    rest = max(rest, heard.scores["other"] + 2 * _PATTERN * question)
-    if _own_answer(now, diagnosis, world):
-        rest += _PATTERN
-    if good >= _HELPED_AT and good >= max(bad, rest) + _HELPED_LEAD:
-        return SaidYes(text=text)
-    if bad >= _HELPED_AT and bad >= max(good, rest) + (0.0 if no else _HELPED_LEAD):
-        labelled = details.labelled(text).error or _labelled_behind(text).error or ""
+    scores = {act: score for act, score in heard.scores.items() if act in WEIGHTS}
+    shares = likely({**scores, **pattern_signs(text)})
+    best = max(shares, key=lambda name: shares[name])
+    wanted = _LIKELIEST if _own_answer(now, diagnosis, world) else _LIKELIER
+    if shares[best] < wanted or best == "other":
+        return None
+    if best == "did_not":
+        labelled = details.labelled(text).error or labelled_behind(text).error or ""
         return SaidNo(text=text, error=labelled or _beside_no(text, diagnosis.error_text))
-    return None
+    made: dict[str, Act] = {
+        "helped": SaidYes(text=text), "person": PersonWanted(text=text), "will_try": WillTry(), "cancel": Cancelled(),
+    }  # fmt: skip
+    return made[best]
+
+
+def pattern_signs(text: str) -> dict[str, float]:
+    """What the patterns tell of a reaction, by the names of `reacting.WEIGHTS`."""
+    folded = phrases.fold(text)
+    length = phrases.words(folded)
+    no = phrases.is_no(folded)
+    said = {
+        "asks": phrases.looks_like_question(text) or text.rstrip().endswith("?"),
+        "no": _says_no(text, folded),
+        "flat_no": no and bool(_FLAT_NO.match(folded)),
+        "yes": phrases.is_solved(folded) or phrases.is_yes(folded) or (bool(_PLEASED.search(folded)) and not no),
+        "thanks_said": phrases.is_thanks(folded),
+        "will": phrases.is_will_try(folded),
+        "person_said": phrases.is_person(folded),
+        "short": length < _SHORT_REACTION,
+        "long": length > _LONG_REACTION,
+        "one": True,
+    }
+    return {name: float(value) for name, value in said.items()}
+
+
+_SHORT_REACTION: Final = 6  # words, as bench/reactions.py counts them
+_LONG_REACTION: Final = 20
 
 
 _AGREES: Final = later.pattern(r"^(?:yes|yeah|yep|sure|ja|oui|please do|ok(?:ay)?)\b[^?]{0,30}$")
@@ -591,7 +621,7 @@ def _term(now: Conversation, folded: str, knowledge: KnowledgeBase) -> str:
     return ""
 
 
-def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diagnosis) -> Act | None:
+def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
     """What a user says about a case that is open: news, corrections, solved, the same again."""
     case = now.open_case
     assert case is not None
@@ -601,6 +631,8 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
     given = details.labelled(event.text)
     if given:
         return GaveDetails(product=given.product, error=given.error)
+    if now.phase is Phase.WAITING and not case.error_message_given and (late := told_in(event.text, world).error):
+        return GaveDetails(error=late)
     if phrases.is_solved(folded) or (now.phase is Phase.WAITING and _solved_first(event.text)):
         return SaidYes(text=event.text)
     address = details.email_in(event.text)
@@ -637,7 +669,7 @@ def _part_of(error: str, whole: str) -> bool:
 
 def _change(now: Conversation, text: str) -> Corrected | None:
     """A correction of the form or the case: of a named field, or of the product where it only says what was meant."""
-    change = next(filter(None, map(details.change_of, _from_each_sentence(text))), Details())
+    change = next(filter(None, map(details.change_of, from_each_sentence(text))), Details())
     if not change:
         again = details.restated(text)
         known = now.phase is not Phase.ASKING or (now.product.given if again.product else now.error.given)
@@ -648,16 +680,6 @@ def _change(now: Conversation, text: str) -> Corrected | None:
     case = now.open_case
     before = now.product.value if now.phase is Phase.ASKING else case.product_name if case else ""
     return Corrected(product=name) if name and before and not _FAILS.search(name) else None
-
-
-def _from_each_sentence(text: str) -> list[str]:
-    """All of the text, then what is left behind each of its first sentences."""
-    starts = [0, *(match.end() for match in _SENTENCES.finditer(text[:300]))]
-    starts += [
-        match.end()
-        for match in re.finditer(r"[,;] +(?=(?:please )?(?:change|correct|set|update) (?:the|my) )", text[:300])
-    ]
-    return [text[start:] for start in starts if text[start:].strip()]
 
 
 def _picked(now: Conversation, folded: str, *, by_words: bool) -> Act | None:
@@ -725,7 +747,7 @@ _OF_PRODUCT: Final = later.pattern(r"^(?:ok |so |and )?(?:the )?(?:affected )?pr
 
 def _solved_first(text: str) -> bool:
     """Whether a message of several sentences begins with the news that it works."""
-    parts = [part for part in _SENTENCES.split(text.strip()[:300]) if part and part.strip()]
+    parts = [part for part in SENTENCES.split(text.strip()[:300]) if part and part.strip()]
     return len(parts) > 1 and 2 <= phrases.words(parts[0]) <= 5 and phrases.is_solved(phrases.fold(parts[0]))
 
 
@@ -739,12 +761,11 @@ def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World)
     change = _change(now, text)
     if change:
         return change
-    given = _given_details(now, text)
-    if given:
+    found = cut(text, _asked_for(now), world.mark)
+    given = _given_first(now, text, folded, found)
+    if given is not None:
         return given
-    named = now.asking is Field.PRODUCT_NAME and _may_be_name(text)
-    if phrases.is_none(folded):
-        return SaidNone(words=text.strip())
+    named = now.asking is Field.PRODUCT_NAME and (_may_be_name(text) or about_product)
     if phrases.is_why(folded) and phrases.words(folded) <= 14:
         return WhyWanted()
     aside = _question_within(text)
@@ -753,6 +774,34 @@ def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World)
     diagnosis = _diagnose(now, text, world)
     plain = now.asking is Field.PRODUCT_NAME and phrases.words(folded) <= 6 and not _FAILS.search(text)
     error_like = bool(_exact(diagnosis)) or (diagnosis.kind is InputKind.ERROR and not named and not plain)
+    beside = _beside_form(now, text, folded, diagnosis, world, named=named, error_like=error_like)
+    if beside is not None:
+        return beside
+    if found is not None and not error_like:
+        if learnt := _cut_out(now, text, found, least=_LIKELY):
+            return learnt
+        if found.nothing >= _NOTHING and not named and not is_bare(text, ""):
+            return SaidNothing()
+    return _value(now, text, diagnosis, world, error_like=error_like)
+
+
+def _given_first(now: Conversation, text: str, folded: str, found: Cut | None) -> Act | None:
+    """What fills the form so plainly that nothing else needs to be looked for in the message."""
+    if found is not None and fills_nothing(text):
+        return SaidNothing()
+    given = _given_details(now, text, found)
+    if given and (given.labelled or found is None):
+        return given
+    if phrases.is_none(folded):
+        return SaidNone(words=text.strip())
+    learnt = _cut_out(now, text, found, least=_SURE) if found is not None else None
+    return learnt or given
+
+
+def _beside_form(
+    now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World, *, named: bool, error_like: bool
+) -> Act | None:
+    """What is said in the middle of the form that is no value: a person wanted, thanks, news, a question."""
     wanted = (phrases.is_person(folded) and not (named and phrases.has_other_words(folded))) or (
         diagnosis.handover >= _HANDOVER_IN_FORM and not named
     )
@@ -760,27 +809,65 @@ def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World)
         return PersonWanted(text=text)
     if phrases.is_thanks(folded) or phrases.is_will_try(folded) or phrases.is_greeting(folded):
         return WillTry()
-    if phrases.is_news(folded) and phrases.looks_like_question(text):
+    asks = phrases.looks_like_question(text)
+    if phrases.is_news(folded) and asks:
         return NewsWanted()
     if now.asking is Field.PRODUCT_NAME and phrases.is_yes(folded) and phrases.words(folded) <= 2:
         return SaidNothing()
-    act = _heard(now, text, folded, diagnosis, world) if not error_like and not named else None
-    if act is not None:
-        return act
-    if phrases.looks_like_question(text) and not error_like and not named:
-        return Aside(text=text, diagnosis=diagnosis)
-    return _value(now, text, diagnosis, world, error_like=error_like)
+    if error_like or named:
+        return None
+    act = _heard(now, text, folded, diagnosis, world)
+    return act or (Aside(text=text, diagnosis=diagnosis) if asks else None)
 
 
-_OWN_PREFIX: Final = later.pattern(r"(?:Error|ERROR): +[^\n]+$")  # as programs begin what they print
+_SURE: Final = 0.8  # a value that is taken before anything else is looked for in the message
+_LIKELY: Final = 0.4  # one that is taken when nothing else was found in it
+_NOTHING: Final = 0.9  # a message that fills nothing
+_OVER_GIVEN: Final = 0.93  # a product in place of one that was given already
 
 
-def _labelled_behind(text: str) -> Details:
-    """Fields behind labels that come after something else was said: "It still fails. Product: X"."""
-    if "\n" in text or len(text) > 500:
-        return Details()
-    rest = _from_each_sentence(text)[1:]
-    return next(filter(None, (details.labelled(each, lone_error_label=True) for each in rest)), Details())
+def _asked_for(now: Conversation) -> str:
+    """What the form asks for, in the words of `understanding.marks`."""
+    if now.asking is Field.ERROR_MESSAGE:
+        return "error"
+    return "product" if now.error.settled else "both"
+
+
+def _cut_out(now: Conversation, text: str, found: Cut, *, least: float) -> GaveDetails | Corrected | None:
+    """The values that were learnt to be cut out, as far as the form wants them; None where there are none."""
+    given = found.details(least)
+    product, error = given.product, given.error
+    if not (product and error):  # a value that is all there is belongs to the patterns, which leave it whole
+        product = None if product and is_bare(text, product) else product
+        error = None if error and (is_bare(text, error) or _goes_on(text, error)) else error
+    if product is not None and now.product.settled and not (now.product.declined and error is None):
+        if error is None and found.product_sure >= _OVER_GIVEN and product != now.product.value:
+            return Corrected(product=product)
+        product = None
+    if product is None and error is None:
+        return None
+    if error is None and product is not None and not now.error.settled:
+        rest = text.replace(product, " ", 1)
+        if "\n" in rest.strip() and _FAILS.search(rest):
+            return None  # a second line that may be the error
+        if _says_none(rest):
+            return GaveDetails(product=product, none_said=rest.strip(" ,.;:-\n"))
+    return GaveDetails(product=product, error=error)
+
+
+def _goes_on(text: str, error: str) -> bool:
+    """Whether lines follow the piece that are nothing said to us: a report goes on."""
+    behind = text.partition(error)[2]
+    return "\n" in behind.strip(" \t") and bool(behind.strip()) and is_bare(behind, "", labels=False)
+
+
+_NONE_WORDS: Final = 2  # the fewest that can say that there is none
+
+
+def _says_none(text: str) -> bool:
+    """Whether one of the pieces between commas and stops says that there is no error."""
+    pieces = [piece for piece in re.split(r"[,.;:!?\n]+", text) if phrases.words(piece) >= _NONE_WORDS]
+    return any(phrases.is_none(phrases.fold(piece)) for piece in pieces)
 
 
 _ASIDE: Final = later.pattern(
@@ -796,21 +883,28 @@ def _question_within(text: str) -> str:
     return match["question"] if match else ""
 
 
-def _given_details(now: Conversation, text: str) -> GaveDetails | None:
+def _given_details(now: Conversation, text: str, found: Cut | None) -> GaveDetails | None:
     """Fields behind labels or told in a sentence. Where only the error is missing, the message is rather the error."""
     only_error = now.asking is Field.ERROR_MESSAGE and now.product.settled
-    if now.asking is Field.PRODUCT_NAME and not now.product.labelled and _OWN_PREFIX.match(text.strip()):
-        return GaveDetails(error=text.strip())
-    given = details.labelled(text, lone_error_label=now.product.labelled, whole_error=only_error)
+    given = details.labelled(text, whole_error=only_error)
     if not given and not only_error:
-        given = _labelled_behind(text)
+        given = labelled_behind(text)
     if given:
         none = given.error if given.error and phrases.is_none(phrases.fold(given.error)) else None
-        return GaveDetails(
-            product=given.product, error=None if none else given.error, labelled=True, none_said=none or ""
-        )
+        error = None if none else given.error
+        if found is not None:
+            given = Details(product=_pared(given.product, found.product, found.product_sure), error=error)
+            error = _pared(error, found.error, found.error_sure)
+        return GaveDetails(product=given.product, error=error, labelled=True, none_said=none or "")
     told = Details() if only_error else details.in_sentence(text)
     return GaveDetails(product=told.product, error=told.error) if told else None
+
+
+def _pared(value: str | None, piece: str, sure: float) -> str | None:
+    """A labelled value without what is said behind it: "Product: X, kindly check"."""
+    if value is None or not piece or piece not in value or sure < _LIKELY or is_bare(value, piece):
+        return value
+    return piece
 
 
 _NAME_WORD: Final = later.pattern(r"[A-Z0-9(\"'][\w.+/&'()-]*|[&+/-]|of|for|the|and|with|in")

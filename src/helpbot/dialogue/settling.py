@@ -90,10 +90,12 @@ def not_solved(now: Conversation, act: acts.SaidNo, turn: Turn) -> Step:
     """It did not help: escalation starts at once; a second close candidate is mentioned in the same breath."""
     if act.error:
         now = replace(now, error=FieldValue(value=act.error, given=True))
-    if act.text and not now.product.given:
-        product = details.product_in(act.text, common=reading.common_words(turn.world.knowledge))
-        if product:
-            now = replace(now, product=FieldValue(value=product, given=True))
+    for text in (act.text, now.question):  # the product was often named where the problem was first told
+        if text and not now.product.given:
+            product = details.product_in(text, common=reading.common_words(turn.world.knowledge))
+            product = product or reading.told_in(text, turn.world).product or ""
+            if product:
+                now = replace(now, product=FieldValue(value=product, given=True))
     return escalated(now, "not_solved", turn)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from helpbot import later
 from helpbot.dialogue.phrases import fold, words
 
-__all__ = ["error_of", "is_keyboard_noise", "product_of", "unfenced", "without_sign_off"]
+__all__ = ["error_of", "is_keyboard_noise", "product_of", "unfenced", "without_greeting", "without_sign_off"]
 
 # Words before a name. Each needs a pause behind it, for a product may be called "Fine Art Printer" or "Thanks Mate".
 _OPENING: Final = r"(?:ok(?:ay)?|k|fine|right|sure|well|alright|all right|then|so|uh+|um+|uhm|hm+|mm+|ah+|oh|er+|sorry|sry|anyway|here you go|here it is|here we go|there you go|here|good|great|hi|hello|hey|thx|thanks|thank you|tnx|cheers|one sec|let me see|let me check|got it|found it|of course|certainly|understood)"
@@ -147,6 +147,12 @@ def without_sign_off(text: str) -> str:
     """Without the regards and the name below a message."""
     found = _SIGN_OFF.search(text, max(0, len(text) - 400))
     return text[: found.start()].rstrip() if found and text[: found.start()].strip() else text
+
+
+def without_greeting(text: str) -> str:
+    """Without a line of greeting above a message."""
+    found = _GREETING_LINE.match(text)
+    return text[found.end() :].lstrip() if found and "\n" in found[0] and text[found.end() :].strip() else text
 
 
 def unfenced(value: str) -> str:

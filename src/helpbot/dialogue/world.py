@@ -11,6 +11,7 @@ from helpbot.knowledge.base import KnowledgeBase
 from helpbot.later import dataclass
 from helpbot.messages import Channel
 from helpbot.understanding.diagnosis import Diagnosis
+from helpbot.understanding.marks import Marks
 from helpbot.understanding.speech import Heard
 
 if TYPE_CHECKING:
@@ -71,12 +72,19 @@ def deaf(text: str) -> Heard | None:
     return None
 
 
+def unmarked(text: str, asked: str) -> Marks | None:
+    """Mark nothing: the patterns decide."""
+    del text, asked
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """Everything a turn needs besides the conversation and the event. Swapped whole when knowledge changes.
 
     `diagnose` takes a text and the known facets ({"psa": "autotask"}); `hear` tells what a message does besides
-    asking, for those that no phrase of `dialogue.phrases` fits.
+    asking, for those that no phrase of `dialogue.phrases` fits; `mark` cuts out the values that a message gives to the
+    form, told what was asked for (one of `understanding.marks.ASKED`).
     """
 
     knowledge: KnowledgeBase
@@ -85,6 +93,7 @@ class World:
     policy: Policy
     manners: Manners = Manners()
     hear: Callable[[str], Heard | None] = deaf
+    mark: Callable[[str, str], Marks | None] = unmarked
 
     def offering(self, asked: Mapping[str, int]) -> World:
         """The same world, whose greeting offers what was asked most; the operator's choice fills what is left."""

@@ -14,8 +14,8 @@ from typing import Final
 from helpbot import later
 from helpbot.knowledge.article import Article, Section
 from helpbot.knowledge.parse import plain
-from helpbot.later import dataclass
 from helpbot.knowledge.signature import generalise
+from helpbot.later import dataclass
 
 __all__ = ["DOING", "Shaped", "begins_with_doing", "fix_shaped", "problem_of", "shape"]
 

@@ -1,0 +1,166 @@
+"""What of a message may be a value of the form: the pieces that patterns propose, and the ones that were learnt.
+
+The patterns know labels, frames and quotation marks; which of their proposals, or what other piece, is meant here is
+for `understanding.marks` to say, which has learnt it from the operator's marked messages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from helpbot import later
+from helpbot.dialogue import phrases
+from helpbot.dialogue.details import Details, change_of, in_sentence, labelled, meant, product_in
+from helpbot.dialogue.values import error_of, product_of
+from helpbot.later import dataclass
+
+if TYPE_CHECKING:
+    from helpbot.understanding.marks import Mark, Marks
+
+__all__ = [
+    "SENTENCES",
+    "Cut",
+    "cut",
+    "error_told",
+    "fills_nothing",
+    "from_each_sentence",
+    "is_bare",
+    "labelled_behind",
+    "proposals",
+]
+
+SENTENCES: Final = later.pattern(r"[.!?;…]+(?:\s+|$)|\n+")
+
+
+# Words of the user's own in front of an error message, up to a colon; `Error:` itself belongs to the message.
+_LEAD_IN: Final = later.pattern(
+    r"^(?=[^\n]{0,120}?\b(?:i|we|my|our|it|it's|another|new|different|here|following|what|now|this|that|also|says)\b)[^:\n\"]{3,120}: +(?=\S)",
+    re.IGNORECASE,
+)
+_IN_QUOTES: Final = later.pattern(r"\"([^\"\n]{8,500})\"|“([^”\n]{8,500})”")
+
+
+def error_told(text: str) -> str:
+    """The error message in a text that tells it: in quotation marks, or behind a colon; nothing if it is not so told."""
+    quoted = [next(filter(None, match.groups())) for match in _IN_QUOTES.finditer(text[:2_000])]
+    if len(quoted) == 1 and phrases.words(quoted[0]) >= 2:
+        return str(quoted[0])
+    lead = _LEAD_IN.match(text[:2_000])
+    return text[lead.end() :].strip() if lead else ""
+
+
+def from_each_sentence(text: str) -> list[str]:
+    """All of the text, then what is left behind each of its first sentences."""
+    starts = [0, *(match.end() for match in SENTENCES.finditer(text[:300]))]
+    starts += [
+        match.end()
+        for match in re.finditer(r"[,;] +(?=(?:please )?(?:change|correct|set|update) (?:the|my) )", text[:300])
+    ]
+    return [text[start:] for start in starts if text[start:].strip()]
+
+
+def labelled_behind(text: str) -> Details:
+    """Fields behind labels that come after something else was said: "It still fails. Product: X"."""
+    if "\n" in text or len(text) > 500:
+        return Details()
+    rest = from_each_sentence(text)[1:]
+    return next(filter(None, (labelled(each, lone_error_label=True) for each in rest)), Details())
+
+
+def proposals(text: str) -> Mapping[str, str]:
+    """The pieces of a text that each pattern takes for a value, by the pattern's name."""
+    label, behind, told, change = labelled(text), labelled_behind(text), in_sentence(text), change_of(text)
+    found = {
+        "product-said": product_of(text), "product-label": label.product, "product-behind": behind.product,
+        "product-told": told.product, "product-change": change.product, "product-meant": meant(text),
+        "product-within": product_in(text, common=frozenset()),
+        "error-said": error_of(text), "error-label": label.error, "error-behind": behind.error,
+        "error-told": told.error, "error-change": change.error, "error-quoted": error_told(text),
+    }  # fmt: skip
+    return {name: piece.strip() for name, piece in found.items() if piece and piece.strip() and piece in text}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What was cut out of a message. `…_sure` (0 to 1): that the field is given at all; `nothing`: that none is."""
+
+    product: str = ""
+    error: str = ""
+    product_sure: float = 0.0
+    error_sure: float = 0.0
+    nothing: float = 0.0
+
+    def details(self, least: float) -> Details:
+        """The values that are at least so sure."""
+        return Details(
+            product=self.product if self.product and self.product_sure >= least else None,
+            error=self.error if self.error and self.error_sure >= least else None,
+        )
+
+
+_PLAIN: Final = 0.3  # the least share of a piece among all that could be cut out
+
+
+def cut(text: str, asked: str, mark: Callable[[str, str], Marks | None]) -> Cut | None:
+    """The values that a message gives, as they were learnt to be cut out; None where nothing was learnt."""
+    marks = mark(text, asked)
+    if marks is None:
+        return None
+
+    def piece(found: Mark | None, absent: float) -> tuple[str, float]:
+        plain = found is not None and found.sure >= _PLAIN
+        return (_inside_quotes(text, found.start, found.end), 1.0 - absent) if found and plain else ("", 0.0)
+
+    product, product_sure = piece(marks.product, marks.no_product)
+    error, error_sure = piece(marks.error, marks.no_error)
+    return Cut(
+        product=product, error=error, product_sure=product_sure, error_sure=error_sure,
+        nothing=min(marks.no_product, marks.no_error),
+    )  # fmt: skip
+
+
+# Words that people say to somebody and that neither names nor what programs print begin or end with.
+_TALK: Final = later.pattern(
+    r"\b(?:i|i'm|im|we|we're|my|our|you|your|u|it|it's|its|that's|thats|this|these|he|she|they|is|are|was|were|be|has|have|had|did|does|do|get|gets|got|see|say|says|said|shows?|reads?|gives?|gave|called|named|mean|meant|think|guess|please|pls|plz|kindly|thanks|thx|thank|sorry|sry|hi|hello|hey|dear|ok|okay|yes|yeah|so|oh|ah|uh+|um+|well|sure|regards|cheers|only|just|also|always|never|still|now|today|yesterday|because|but|when|what|which|where|why|how|sir|about|affected|put|happens?|then|here|there|wait|no|not|from|since|other|same|whole|thing|stuff|maybe|probably|actually|de|het|een|wij|ik|das|der|die|wir|ich|bei|nur|es|le|la|les|nous|je|el|los|det|den|vi|jag|jeg)\b",
+    re.IGNORECASE,
+)
+_NAMED_FIELD: Final = later.pattern(
+    r"\b(?:products?|item|device|sku|part|art|error|err|message|msg|fehler(?:meldung)?|foutmelding|erreur|produkt|produit|producto)(?: (?:name|no|nr|number|text|message))?\s*[:=.-]",
+    re.IGNORECASE,
+)
+
+
+def is_bare(text: str, piece: str, *, labels: bool = True) -> bool:
+    """Whether nothing is said around the piece: what is left is no talk, and so rather belongs to the value.
+
+    With `labels` a field's label counts as talk: "Error: X".
+    """
+    rest = text.replace(piece, " ", 1) if piece else text
+    return not _TALK.search(rest) and not (labels and _NAMED_FIELD.search(rest))
+
+
+_QUOTES: Final = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`", "«": "»", "„": "“"}
+
+
+def _inside_quotes(text: str, start: int, end: int) -> str:
+    """The piece without a quotation mark whose other half stands just outside of it."""
+    if end - start > 1 and _QUOTES.get(text[start - 1 : start]) == text[end - 1]:
+        end -= 1
+    elif end - start > 1 and _QUOTES.get(text[start]) == text[end : end + 1]:
+        start += 1
+    return text[start:end]
+
+
+_CALL_ME: Final = later.pattern(r"(?:\+|00|0)[\d ()/.-]{7,22}")
+
+
+def fills_nothing(text: str) -> bool:
+    """Whether it can be no value: a sign without a letter or digit, or a telephone number."""
+    whole = text.strip()
+    digits = sum(character.isdigit() for character in whole)
+    return not any(map(str.isalnum, whole)) or bool(digits >= _CALL_DIGITS and _CALL_ME.fullmatch(whole))
+
+
+_CALL_DIGITS: Final = 9

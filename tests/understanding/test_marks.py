@@ -1,0 +1,89 @@
+"""Values are cut out of messages as marked ones teach it; always a piece of the text, in linear memory and time."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpbot.understanding.marks import ASKED, Example, Marker, varied
+
+NAMES = (
+    "Zebra ZD421",
+    "Lancom 1790VA",
+    "Meraki MX68",
+    "APC Smart-UPS 1500",
+    "Jabra Evolve2 65",
+    "Noise Cancel Headset",
+)
+ERRORS = ("Device lost: E-77", "Order rejected (12)", "Scan 12 refused", "price list not loaded", "ERR_409 conflict")
+FRAMES = ("ok so it's the {}", "the product is {}, kindly check", "we see it with the {} only", "{}", "product: {}")
+TOLD = ("it says {} since monday", "the message is {}", "my colleague gets {} and I do too", "{}", "error: {}")
+SILENT = ("one sec please", "he is on holiday", "no idea sorry", "why do you ask", "thanks", "let me look")
+
+
+def taught() -> list[Example]:
+    found = [Example(text=frame.format(name), asked="product", product=name) for frame in FRAMES for name in NAMES[:4]]
+    found += [Example(text=frame.format(error), asked="error", error=error) for frame in TOLD for error in ERRORS[:4]]
+    found += [
+        Example(text=f"{name} and it says {error}", asked="both", product=name, error=error)
+        for name, error in zip(NAMES, ERRORS, strict=False)
+    ]
+    return found + [Example(text=text, asked=asked) for text in SILENT for asked in ASKED]
+
+
+@pytest.fixture(scope="module")
+def marker() -> Marker:
+    return Marker.learn(varied(taught()), talk=SILENT)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "product", "error"),
+    [
+        ("ok so it's the Ergotron LX40", "product", "Ergotron LX40", ""),
+        ("the product is Snom D785, kindly check", "product", "Snom D785", ""),
+        ("it says Port 4 is down since monday", "error", "", "Port 4 is down"),
+        ("Snom D785 and it says Scan 9 refused", "both", "Snom D785", "Scan 9 refused"),
+        ("he is on holiday", "product", "", ""),
+    ],
+)  # fmt: skip
+def test_a_value_is_cut_out_of_what_was_never_seen(
+    marker: Marker, text: str, asked: str, product: str, error: str
+) -> None:
+    marks = marker.mark(text, asked)
+    found = [text[mark.start : mark.end] if mark else "" for mark in (marks.product, marks.error)]
+    assert found == [product, error]
+
+
+@given(st.text(max_size=300), st.sampled_from(ASKED))
+@settings(max_examples=60, deadline=None)
+def test_any_text_gives_pieces_of_itself_that_do_not_overlap(marker: Marker, text: str, asked: str) -> None:
+    marks = marker.mark(text, asked)
+    for mark in (marks.product, marks.error):
+        assert mark is None or (0 <= mark.start < mark.end <= len(text) and 0 < mark.sure <= 1)
+    if marks.product and marks.error:
+        assert marks.product.end <= marks.error.start or marks.error.end <= marks.product.start
+    assert 0 <= marks.no_product <= 1
+    assert 0 <= marks.no_error <= 1
+
+
+def test_what_was_learnt_is_the_same_after_it_was_stored(marker: Marker) -> None:
+    stored = Marker.from_arrays(marker.arrays())
+    for text in ("ok so it's the Ergotron LX40", "it says Port 4 is down"):
+        one, two = stored.mark(text, "both"), marker.mark(text, "both")
+        assert (one.product and (one.product.start, one.product.end)) == (
+            two.product and (two.product.start, two.product.end)
+        )
+
+
+def test_another_shape_is_refused(marker: Marker) -> None:
+    arrays = marker.arrays()
+    arrays["weights"] = arrays["weights"][:, :-1]
+    with pytest.raises(ValueError, match="shape"):
+        Marker.from_arrays(arrays)
+
+
+def test_a_long_paste_is_looked_at_by_its_lines(marker: Marker) -> None:
+    paste = "\n".join(f"at step {number} in module {number}" for number in range(3_000))
+    marks = marker.mark(paste, "error")
+    assert marks.error is None or paste[marks.error.start : marks.error.end] in paste
