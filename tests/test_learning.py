@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from helpbot.dialogue.world import World
 from helpbot.errors import KnowledgeError
-from helpbot.hearing import open_hearing, read_phrases
+from helpbot.hearing import open_hearing, open_marking, read_details, read_phrases, require_words
 from helpbot.vectors import Remembered, encoder_id
 
 ROOT = Path(__file__).parents[1]
@@ -90,3 +90,29 @@ def test_a_fault_in_the_phrases_names_its_line(tmp_path: Path, text: str, proble
     assert all(fault.line for fault in faults)
     with pytest.raises(KnowledgeError):
         open_hearing(tmp_path, shipped_world.knowledge, None, cache=False)("yes")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("product: X", "not JSON"),
+        ('{"asked": "sku", "text": "X"}', "`asked` is none of"),
+        ('{"asked": "product", "text": "the X1", "product": "X2"}', "not a piece of the text"),
+        ('{"asked": "product", "text": "the X1", "act": "value"}', "`act` is not known"),
+    ],
+)
+def test_a_fault_in_the_marked_messages_names_its_line(tmp_path: Path, line: str, problem: str) -> None:
+    right = '{"asked": "product", "text": "the X1, please", "product": "X1"}'
+    (tmp_path / "details.jsonl").write_text(f"{right}\n\n{line}\n")
+    examples, faults = read_details(tmp_path)
+    assert [each.product for each in examples] == ["X1"]
+    assert [(fault.line, problem in fault.problem) for fault in faults] == [(3, True)]
+    with pytest.raises(KnowledgeError):
+        require_words(tmp_path)
+    with pytest.raises(KnowledgeError):
+        open_marking(tmp_path, cache=False)("the X1", "product")
+
+
+def test_a_bot_without_marked_messages_marks_nothing(tmp_path: Path) -> None:
+    assert open_marking(tmp_path)("it is the Zebra ZD421", "product") is None
+    require_words(tmp_path)

@@ -235,10 +235,11 @@ def open_mind(places: Places, *, words_only: bool = False, report: Callable[[str
     from helpbot.compiled import open_engine
     from helpbot.config import read_bot
     from helpbot.dialogue.world import World
-    from helpbot.hearing import open_hearing, open_marking
+    from helpbot.hearing import open_hearing, open_marking, require_words
     from helpbot.loading import cache_folder
 
     bot = read_bot(places, cache=cache_folder())
+    require_words(places.bot)
     encoder = None
     if not words_only:
         from helpbot import model
@@ -255,6 +256,12 @@ def open_mind(places: Places, *, words_only: bool = False, report: Callable[[str
         mark=open_marking(places.bot),
     )
     return Mind(compiled.knowledge, compiled.engine, world)
+
+
+def _heard_ahead(mind: Mind) -> None:
+    """Open what is otherwise opened, or learnt, at the first message that needs it."""
+    mind.world.hear("")
+    mind.world.mark("", "both")
 
 
 def replies_of(places: Places) -> Replies:
@@ -301,10 +308,12 @@ def check_all(places: Places) -> Checked:
     """Everything wrong in the knowledge, the replies, the settings and the model's files, all at once."""
     from helpbot import model
     from helpbot.dialogue.replies import check_replies
+    from helpbot.hearing import check_words
     from helpbot.loading import read_knowledge
 
     knowledge, faults = read_knowledge(places.knowledge)
     faults += check_replies(reply_sources(places), str(places.bot / "replies"))
+    faults += check_words(places.bot)
     off: list[str] = []
     try:
         settings = read_checked_settings(places)
@@ -395,12 +404,13 @@ class Knowing:
         self.broken = ""  # why the newest files are not in use; empty: they are
 
     def learn_meaning(self) -> None:
-        """Learn what the encoder adds where that was not done before: words alone answer until then."""
+        """Learn ahead what the first messages will need, and what the encoder adds: words alone answer until then."""
         if not self._later:
+            _heard_ahead(self._mind)
             return
         stamp = self._stamp
         mind = open_mind(self._settings.places)
-        mind.world.hear("")
+        _heard_ahead(mind)
         if stamp == self._stamp:  # changed meanwhile: the newer files were taken over with meaning
             self._take(mind)
         self._later = False

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from helpbot.knowledge.base import KnowledgeBase
     from helpbot.understanding.encoder import Encoder
 
-__all__ = ["FORMAT", "learn_marks", "open_hearing", "open_marking", "others_of", "read_details", "read_phrases"]
+__all__ = [
+    "FORMAT",
+    "check_words",
+    "learn_marks",
+    "open_hearing",
+    "open_marking",
+    "others_of",
+    "read_details",
+    "read_phrases",
+    "require_words",
+]
 
 FORMAT: Final = 1
 _UNMARKED: Final = 100  # phrases of each act that teach what holds no value
@@ -116,6 +126,25 @@ def others_of(knowledge: KnowledgeBase) -> list[str]:
 def _order(text: str) -> bytes:
     """An order that has nothing to do with what is said, and is always the same."""
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+
+
+def check_words(bot: Path) -> list[Fault]:
+    """All that is wrong in phrases.yaml and details.jsonl."""
+    return [*read_phrases(bot)[1], *read_details(bot)[1]]
+
+
+def require_words(bot: Path) -> None:
+    """Raise KnowledgeError with all that is wrong in the two files; what was found right is noted in the cache."""
+    files = [bot / "phrases.yaml", bot / "details.jsonl"]
+    digest = hashlib.sha256(b"\0".join(file.read_bytes() if file.exists() else b"" for file in files)).hexdigest()
+    noted = cache_folder() / f"words-{digest[:24]}.ok"
+    if noted.exists():
+        return
+    if faults := check_words(bot):
+        raise KnowledgeError(faults)
+    with suppress(OSError):
+        noted.parent.mkdir(parents=True, exist_ok=True)
+        noted.touch()
 
 
 # ---- marked messages ------------------------------------------------------------------------------------------------
