@@ -6,6 +6,7 @@ The dialogue here knows a few words, so that what is tested is the desk and the 
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -193,8 +194,8 @@ class Codec:
     """The part of a conversation that the small dialogue uses, as JSON."""
 
     @staticmethod
-    def conversation_to_json(c: Conversation) -> Mapping[str, Any]:
-        return {
+    def conversation_to_json(c: Conversation) -> str:
+        kept = {
             "id": c.id,
             "channel": c.channel.value,
             "person": [c.person.id, c.person.name, c.person.email, c.person.verified],
@@ -213,6 +214,7 @@ class Codec:
             "turns": c.turns,
             "context": dict(c.context),
         }
+        return json.dumps(kept, ensure_ascii=False)
 
     @staticmethod
     def conversation_from_json(d: Mapping[str, Any]) -> Conversation:
@@ -250,8 +252,9 @@ class Codec:
         )
 
     @staticmethod
-    def reply_to_json(r: Reply) -> Mapping[str, Any]:
-        return {"outcome": r.outcome.value, "text": r.text, "choices": [[c.id, c.label] for c in r.choices]}
+    def reply_to_json(r: Reply) -> str:
+        kept = {"outcome": r.outcome.value, "text": r.text, "choices": [[c.id, c.label] for c in r.choices]}
+        return json.dumps(kept, ensure_ascii=False)
 
     @staticmethod
     def reply_from_json(d: Mapping[str, Any]) -> Reply:

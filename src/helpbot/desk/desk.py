@@ -17,8 +17,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pydantic_core import to_json
-
 from helpbot.desk.defaults import new_id, utc_now
 from helpbot.desk.failpoints import reach
 from helpbot.desk.ports import OUTBOX, Clock, Codec, Ids, Post, Store, Transaction
@@ -559,7 +557,7 @@ class Desk:
         )
 
     def _encode(self, now: Conversation) -> str:
-        return to_json(self._codec.conversation_to_json(now)).decode()
+        return self._codec.conversation_to_json(now)
 
     def _decode(self, record: ConversationRecord) -> Conversation:
         known = self._recent.get(record.id)
@@ -970,7 +968,7 @@ class _Turn:
         self.messages.append(message)
         encoded = None
         if reply is not None:
-            encoded = to_json(self.desk._codec.reply_to_json(reply)).decode()
+            encoded = self.desk._codec.reply_to_json(reply)
         self.posts.append((message, encoded))
         if visibility is Visibility.PUBLIC:
             for route in self.desk._programs:

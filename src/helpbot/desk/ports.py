@@ -37,14 +37,14 @@ OUTBOX = "@outbox"  # published when deliveries were written, so that the courie
 class Codec(Protocol):
     """Conversations and replies to JSON and back (`helpbot.dialogue.codec`)."""
 
-    def conversation_to_json(self, conversation: Conversation, /) -> Mapping[str, Any]:
-        """A conversation as JSON values."""
+    def conversation_to_json(self, conversation: Conversation, /) -> str:
+        """A conversation as JSON."""
 
     def conversation_from_json(self, data: Mapping[str, Any], /) -> Conversation:
         """The conversation that was written."""
 
-    def reply_to_json(self, reply: Reply, /) -> Mapping[str, Any]:
-        """A reply as JSON values."""
+    def reply_to_json(self, reply: Reply, /) -> str:
+        """A reply as JSON."""
 
     def reply_from_json(self, data: Mapping[str, Any], /) -> Reply:
         """The reply that was written."""

@@ -6,11 +6,13 @@ A field that an older version did not know takes its default; one that a newer v
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from functools import cache
-from operator import attrgetter
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, get_args, get_origin, get_type_hints
+
+from pydantic_core import CoreSchema, SchemaSerializer, core_schema
 
 from helpbot.dialogue.conversation import CaseRef, CaseState, Conversation, FieldValue, Owner, Phase
 from helpbot.messages import (
@@ -39,39 +41,12 @@ FORMAT: Final = 1
 
 _TUPLES: Final = ("offered", "citations", "tried", "spare")
 _PLAIN: Final = ("id", "psa", "question", "problem", "reason", "agent", "email", "email_asked", "reminded", "turns")
+_HEAD: Final = b'{"format":%d,' % FORMAT
 
 
-def conversation_to_json(now: Conversation) -> dict[str, Any]:
+def conversation_to_json(now: Conversation) -> str:
     """The whole state; what is at its default is left out."""
-    out: dict[str, Any] = {
-        "format": FORMAT,
-        "id": now.id,
-        "channel": now.channel.value,
-        "person": _shallow(now.person),
-        "phase": now.phase.value,
-        "owner": now.owner.value,
-    }
-    for name in (*_PLAIN[1:], *_TUPLES):
-        value = getattr(now, name)
-        if value:
-            out[name] = list(value) if isinstance(value, tuple) else value
-    if now.captured:
-        out["captured"] = dict(now.captured)
-    if now.context:
-        out["context"] = dict(now.context)
-    if now.choices:
-        out["choices"] = [_shallow(choice) for choice in now.choices]
-    for name in ("product", "error"):
-        value = getattr(now, name)
-        if value != FieldValue():
-            out[name] = _shallow(value)
-    if now.asking:
-        out["asking"] = now.asking.value
-    if now.cases:
-        out["cases"] = [{**_shallow(case), "state": case.state.value} for case in now.cases]
-    if now.touched:
-        out["touched"] = now.touched.isoformat()
-    return out
+    return (_HEAD + _writer(Conversation).to_json(now, exclude_defaults=True)[1:]).decode()
 
 
 def conversation_from_json(data: Mapping[str, Any]) -> Conversation:
@@ -101,14 +76,12 @@ def conversation_from_json(data: Mapping[str, Any]) -> Conversation:
     return Conversation(**made)
 
 
-def reply_to_json(reply: Reply) -> dict[str, Any]:
+def reply_to_json(reply: Reply) -> str:
     """A reply with its parts; each part carries its `type`."""
-    out = dict(reply.as_json())
-    out["text"] = out.pop("reply")
-    out["confidence"] = reply.confidence
-    out["understood"] = reply.understood
-    out["parts"] = [_part_to_json(part) for part in reply.parts]
-    return out
+    parts = b",".join(
+        [b'{"type":"%b",%b' % (_TYPES[type(part)], _writer(type(part)).to_json(part)[1:]) for part in reply.parts]
+    )
+    return (b'%b,"parts":[%b]}' % (_writer(Reply).to_json(reply)[:-1], parts)).decode()
 
 
 def reply_from_json(data: Mapping[str, Any]) -> Reply:
@@ -127,18 +100,58 @@ def reply_from_json(data: Mapping[str, Any]) -> Reply:
     )
 
 
-def _shallow(value: Any) -> dict[str, Any]:
-    kind: Any = type(value)
-    names, read = _reader(kind)
-    return dict(zip(names, read(value), strict=True))
+_TYPES: Final[Mapping[type, bytes]] = {
+    Steps: b"steps",
+    Points: b"points",
+    Form: b"form",
+    Text: b"text",
+    Code: b"code",
+    CaseCard: b"case",
+}
 
 
 @cache
-def _reader(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    """The fields of a value and what reads them all at once: every reply that is written has a dozen such values."""
-    names = _names(kind)
-    assert len(names) > 1, "one name alone would be read as itself, not as a tuple"
-    return names, attrgetter(*names)
+def _writer(kind: Any) -> SchemaSerializer:
+    """What writes a value of ours as JSON, from the types of its fields: every turn writes the whole state."""
+    return SchemaSerializer(_schema(kind))
+
+
+def _schema(hint: Any) -> CoreSchema:
+    origin, given = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        return core_schema.tuple_variable_schema(_schema(given[0]))
+    if origin is UnionType:
+        return core_schema.nullable_schema(_schema(next(each for each in given if each is not type(None))))
+    if origin is Mapping:  # what is kept may be a view of a mapping: that is written by way of a copy
+        text = core_schema.str_schema()
+        copied = core_schema.plain_serializer_function_ser_schema(
+            dict, return_schema=core_schema.dict_schema(text, text)
+        )
+        return core_schema.any_schema(serialization=copied)
+    if is_dataclass(hint) and isinstance(hint, type):
+        hints = get_type_hints(hint)
+        own = [field for field in fields(hint) if field.name != "parts"]  # which `reply_to_json` writes itself
+        listed = [core_schema.dataclass_field(field.name, _default(field, hints[field.name])) for field in own]
+        arguments = core_schema.dataclass_args_schema(hint.__name__, listed)
+        return core_schema.dataclass_schema(hint, arguments, [field.name for field in own], slots=True)
+    return _SCALARS[hint]() if hint in _SCALARS else _SCALARS[str]()  # an enum of ours is its text
+
+
+_SCALARS: Final[Mapping[type, Callable[[], CoreSchema]]] = {
+    str: core_schema.str_schema,
+    bool: core_schema.bool_schema,
+    int: core_schema.int_schema,
+    float: core_schema.float_schema,
+    datetime: core_schema.datetime_schema,
+}
+
+
+def _default(field: Any, hint: Any) -> CoreSchema:
+    if field.default is not MISSING:
+        return core_schema.with_default_schema(_schema(hint), default=field.default)
+    if field.default_factory is not MISSING:
+        return core_schema.with_default_schema(_schema(hint), default_factory=field.default_factory)
+    return _schema(hint)
 
 
 @cache
@@ -149,23 +162,6 @@ def _names(kind: type) -> tuple[str, ...]:
 def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
     names = _names(kind)
     return {name: value for name, value in data.items() if name in names}
-
-
-def _part_to_json(part: Part) -> dict[str, Any]:
-    match part:
-        case Steps():
-            return {"type": "steps", "steps": [_shallow(step) for step in part.steps]}
-        case Points():
-            return {"type": "points", "points": [_shallow(point) for point in part.points]}
-        case Form():
-            listed = [{**_shallow(field), "name": field.name.value} for field in part.fields]
-            return {"type": "form", "fields": listed}
-        case Text():
-            return {"type": "text", **_shallow(part)}
-        case Code():
-            return {"type": "code", "text": part.text}
-        case CaseCard():
-            return {"type": "case", **_shallow(part)}
 
 
 def _part_from_json(data: Mapping[str, Any]) -> Part:

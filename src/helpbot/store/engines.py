@@ -142,12 +142,15 @@ class _Job(Generic[T]):
 
 
 class SqliteEngine:
-    """SQLite with one writer thread, which commits the transactions of many callers together.
+    """SQLite with one writing connection, which commits the transactions of many callers together.
 
     Each caller's work stands in a savepoint of its own, so that one that fails undoes nothing of the others, and
     each caller is answered after the commit that holds its work. Reads have connections of their own and see what
-    is committed. Only the writer writes and only the writer checkpoints: two connections doing so at once can
-    corrupt the log of SQLite before 3.51.3.
+    is committed. Only the writing connection writes and checkpoints: two connections doing so at once can corrupt the
+    log of SQLite before 3.51.3.
+
+    One thread at a time has that connection in hand: the writer thread where many write at once, and where nobody
+    does, whoever comes. Being handed to another thread and woken by it costs more than the writing itself.
 
     Without a path the database is in memory, shared by these connections and gone with the last of them. It has no log
     beside it, so a reader waits while a transaction is written, and a transaction reads what it wrote itself.
@@ -166,6 +169,9 @@ class SqliteEngine:
         self._readers: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
         self._all_readers: list[sqlite3.Connection] = []
         self._in_hand: list[_Job[Any]] = []
+        self._hand = threading.Lock()  # held by the thread that has the writing connection
+        self._writing = 0  # and which thread that is
+        self._main = threading.main_thread().ident
         self._closed = False
         self._broken = ""  # why the last write failed for everyone; readiness tells it
         self._log = path.with_name(path.name + "-wal") if path is not None else None
@@ -177,29 +183,44 @@ class SqliteEngine:
 
     def write(self, work: Callable[[Cursor], T]) -> T:
         """Run `work` in a transaction of its own; returns after the commit."""
-        if self._closed:
-            raise unavailable("the database is closed")
-        job = _Job(work)
-        self._queue.put(job)
-        job.done.acquire()
-        if job.error is not None:
-            raise job.error
-        return job.value  # type: ignore[return-value]  # set whenever there is no error
+        return self._done(_Job(work))  # type: ignore[return-value]  # set whenever there is no error
 
     def write_turn(self, turn: Rows) -> bool:
         """Write a turn together with those of others; returns after the commit. False: its way was not free."""
+        return bool(self._done(_Job(None, turn)))
+
+    def _done(self, job: _Job[T]) -> T | None:
+        """Have a job done, here where nobody else is writing; what came of it."""
         if self._closed:
             raise unavailable("the database is closed")
-        job: _Job[bool] = _Job(None, turn)
-        self._queue.put(job)
+        if not self._done_here(job):
+            self._queue.put(job)
+            if self._closed and not self._thread.is_alive():
+                self._refuse_late()
         job.done.acquire()
         if job.error is not None:
             raise job.error
-        return bool(job.value)
+        return job.value
+
+    def _done_here(self, job: _Job[Any]) -> bool:
+        """Do a job in its caller's own thread, with what waits meanwhile; False where somebody else is writing."""
+        caller = threading.get_ident()
+        if caller == self._main:  # may be interrupted at any line: nobody else's work is put in its hands
+            return False
+        if not self._queue.empty() or not self._hand.acquire(blocking=False):
+            return False
+        try:
+            if self._closed:
+                job.fail(unavailable("the database is closed"))
+            elif not self._serve(job):
+                self._queue.put(None)  # the end that was meant for the writer
+        finally:
+            self._hand.release()
+        return True
 
     def read(self, work: Callable[[Cursor], T]) -> T:
         """Run `work` over what is committed."""
-        if self.path is None and threading.current_thread() is self._thread:
+        if self.path is None and threading.get_ident() == self._writing:
             return work(self._connection.cursor())  # in memory a second connection would wait for this transaction
         try:
             connection = self._readers.get_nowait()
@@ -219,11 +240,21 @@ class SqliteEngine:
         self._closed = True
         self._queue.put(None)
         self._thread.join(timeout=30)
+        self._hand.acquire(timeout=30)  # and never given back
+        self._refuse_late()
         for connection in self._all_readers:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
+
+    def _refuse_late(self) -> None:
+        """Tell who came while the database was closed that it is."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                late = self._queue.get_nowait()
+                if late is not None:
+                    late.fail(unavailable("the database is closed"))
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[sqlite3.Connection]:
@@ -238,7 +269,7 @@ class SqliteEngine:
         """Copy the log into the database and empty it: what was erased is in neither. False if a reader holds it."""
         deadline = time.monotonic() + self._patience
         while True:
-            done = self.write(_Checkpoint())
+            done = self.write(_Checkpoint("TRUNCATE"))
             if done or time.monotonic() > deadline:
                 return bool(done)
             time.sleep(0.02)
@@ -251,20 +282,24 @@ class SqliteEngine:
     # ── the writer ────────────────────────────────────────────────────────────
 
     def _run(self) -> None:
-        while True:
-            job = self._queue.get()
-            if job is None:
-                break
+        going_on = True
+        while going_on and (job := self._queue.get()) is not None:
+            with self._hand:
+                going_on = self._serve(job)
+
+    def _serve(self, job: _Job[Any]) -> bool:
+        """Do a job and what waits with it; False when it is time to end. The connection is in this thread's hand."""
+        self._writing = threading.get_ident()
+        try:
             if isinstance(job.work, _Checkpoint):
                 self._checkpoint_for(job)
-                continue
-            try:
-                more = self._batch(job)
-            except Exception as error:  # a fault of our own must not leave this thread's callers waiting for ever
-                self._give_up(error)
-                more = True
-            if not more:
-                break
+                return True
+            return self._batch(job)
+        except Exception as error:  # a fault of our own must not leave anybody waiting for ever
+            self._give_up(error)
+            return True
+        finally:
+            self._writing = 0
 
     def _give_up(self, error: Exception) -> None:
         """Tell everyone whose work was in hand that it was not written; the next batch begins afresh."""
@@ -524,7 +559,7 @@ class SqliteEngine:
             self._connection = self._open()
 
     def _tidy(self) -> None:
-        """Copy a grown log into the database between commits."""
+        """Copy a grown log into the database between commits; a caller leaves that to the writer, and is answered."""
         if self._log is None:
             return
         try:
@@ -532,16 +567,17 @@ class SqliteEngine:
                 return
         except OSError:
             return
-        reach("in-checkpoint")
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        tidying: _Job[bool] = _Job(_Checkpoint("RESTART"))
+        if self._writing == self._thread.ident:
+            self._checkpoint_for(tidying)
+        else:
+            self._queue.put(tidying)
 
     def _checkpoint_for(self, job: _Job[Any]) -> None:
         reach("in-checkpoint")
+        assert isinstance(job.work, _Checkpoint)
         try:
-            self._connection.execute("PRAGMA busy_timeout=100")
-            busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            self._connection.execute(f"PRAGMA busy_timeout={_POLL}")
+            busy, _, _ = self._connection.execute(f"PRAGMA wal_checkpoint({job.work.how})").fetchone()
         except sqlite3.Error as error:
             job.fail(_sqlite_fault(error))
         else:
@@ -596,7 +632,10 @@ _POLL: Final = 100  # milliseconds between two looks at a locked database
 
 
 class _Checkpoint:
-    """Stands in the queue for: empty the log."""
+    """Stands in the queue for: copy the log into the database, and TRUNCATE it or RESTART it from its beginning."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
 
     def __call__(self, cursor: Cursor) -> bool:
         raise AssertionError("the writer does this itself")
