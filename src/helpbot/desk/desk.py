@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from helpbot.desk.defaults import new_id, utc_now
 from helpbot.desk.failpoints import reach
@@ -60,6 +60,7 @@ from helpbot.messages import NOTHING, Channel, Inbound, Person, Reply
 
 __all__ = ["Desk", "new_id", "utc_now", "view_of"]
 
+T = TypeVar("T")
 StepFunction = Callable[[Conversation, Event, Any], Any]
 
 # A key must outlive a night: a widget on a closed laptop sends its last message when the lid opens.
@@ -104,6 +105,7 @@ class Desk:
         # The last state of conversations as this node wrote them: a guess that saves a read. A turn prepared from
         # it is written only if the stored version is still the same, so another node's turn is never overlooked.
         self._recent: dict[str, tuple[ConversationRecord, Conversation]] = {}
+        self._opened: dict[str, str] = {}  # which conversation a token opened: the token's hash to the conversation
 
     # ── users ────────────────────────────────────────────────────────────
 
@@ -328,6 +330,20 @@ class Desk:
             raise _unknown_conversation()
         return self.conversation(conversation_id)
 
+    def admit(self, conversation_id: str, token: str) -> ConversationView:
+        """The conversation for who holds its token, to take a turn in: as this node knew it last, often without a read.
+
+        A token opens its conversation for as long as that is there, and a turn prepared from what is remembered is
+        written only if it still stands so: in an erased conversation `receive` says what `authorise` would have said.
+        """
+        digest = _token_digest(token)
+        known = self._recent.get(conversation_id)
+        if known is not None and self._opened.get(digest) == conversation_id:
+            return _view(*known)
+        view = self.authorise(conversation_id, token)
+        _hold(self._opened, digest, conversation_id)
+        return view
+
     # ── agents ────────────────────────────────────────────────────────────
 
     def agent(self, command: AgentCommand) -> AgentReceipt:
@@ -506,12 +522,7 @@ class Desk:
             self._store.notices.publish(OUTBOX, 0)
 
     def _remember(self, turn: _Turn) -> None:
-        recent = self._recent
-        recent.pop(turn.record.id, None)
-        recent[turn.record.id] = (turn.record, turn.now)
-        if len(recent) > REMEMBERED:
-            with contextlib.suppress(KeyError, RuntimeError, StopIteration):  # another thread may be as quick
-                del recent[next(iter(recent))]
+        _hold(self._recent, turn.record.id, (turn.record, turn.now))
 
     def _replay(self, sight: Sight, *, internal: bool) -> tuple[Message, ...]:
         if not sight.first_seq:
@@ -1082,6 +1093,15 @@ def _same_body(earlier: Sight, now: Sight) -> None:
             f"the key {now.key!r} came with another body before",
             "Use a new key for each new act, and the same key only to repeat one",
         )
+
+
+def _hold(held: dict[str, T], name: str, value: T) -> None:
+    """Remember a value, and forget what was remembered longest ago beyond as many as are kept."""
+    held.pop(name, None)
+    held[name] = value
+    if len(held) > REMEMBERED:
+        with contextlib.suppress(KeyError, RuntimeError, StopIteration):  # another thread may be as quick
+            del held[next(iter(held))]
 
 
 def _unknown_conversation() -> CallError:
