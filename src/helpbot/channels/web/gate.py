@@ -11,6 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import unquote_plus
@@ -50,15 +51,23 @@ def _parse(text: str) -> Address | None:
         return None
 
 
+@lru_cache(maxsize=4096)
+def _direct(peer: str) -> str:
+    """Who is asking where no proxy speaks for anybody, in the one way to write that address."""
+    return str(_parse(peer) or peer or "unknown")
+
+
 def client_address(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
     """Who is asking: the nearest address on the way that is not a proxy of ours.
 
     X-Forwarded-For counts only as far as trusted proxies wrote it, read from the right; all else could be forged.
     """
+    if not forwarded:
+        return _direct(peer)
     address = _parse(peer)
     if address is None:
         return peer or "unknown"
-    for hop in reversed(forwarded.split(",")) if forwarded else ():
+    for hop in reversed(forwarded.split(",")):
         if not any(address in network for network in trusted if network.version == address.version):
             break
         before = _parse(hop)

@@ -23,9 +23,7 @@ def read_json(body: bytes) -> Any:
         raise ProblemError(400, f"Byte {error.start} is not UTF-8. Send UTF-8.", kind="bad-json") from None
     _check_depth(text)
     try:
-        value = json.loads(
-            text, object_pairs_hook=_once, parse_constant=_no_constant, parse_int=_small, parse_float=_finite
-        )
+        value = _DECODER.decode(text)
     except ProblemError:
         raise
     except (ValueError, RecursionError) as error:
@@ -114,3 +112,8 @@ def _check_text(value: Any, field: str) -> None:
     elif isinstance(value, list):
         for each in value:
             _check_text(each, field)
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_once, parse_constant=_no_constant, parse_int=_small, parse_float=_finite
+)
