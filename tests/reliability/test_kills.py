@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy
 
 from desk.support import USER, Clock, Codec, Talk, make_desk
 from helpbot.messages import Channel
-from helpbot.store.migrate import sqlite_revision
+from helpbot.store.migrate import migrate_postgres, migrate_sqlite, sqlite_revision
+from helpbot.store.schema import REVISION, REVISIONS
 from helpbot.store.sql import SqlStore
+from store.test_migrations import filled, fingerprints
+from tests.cli.conftest import small
 
 from .figures import figure
 from .harness import Node, half_turns, integrity, lost
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 
     from store.postgres import Postgres
 
+__all__ = ["small"]  # a fixture
 full = pytest.mark.full
 
 
@@ -123,17 +129,101 @@ def test_r2_a_kill_in_an_erasure_leaves_all_or_nothing_of_each_conversation(url:
     figure(f"R2 in-erasure, {url.partition(':')[0]}: {count} kills, all or nothing of each of {len(conversations)}")
 
 
+@pytest.mark.parametrize("since", ["", *REVISIONS[:-1]], ids=lambda since: since or "nothing")
 @pytest.mark.parametrize("count", [2, pytest.param(50, marks=full)])
-def test_r2_r28_a_kill_in_a_migration_is_run_again(tmp_path: Path, count: int) -> None:
+def test_r2_r28_a_kill_in_a_migration_is_run_again(tmp_path: Path, since: str, count: int) -> None:
+    """From nothing, and from every earlier schema with its data: all of it is there when the migration ran again."""
+    old, before = tmp_path / "old.db", {}
+    if since:
+        migrate_sqlite(old, target=since)
+        before = filled(old)
     for run in range(count):
         path = tmp_path / f"{run}.db"
+        if since:
+            shutil.copy(old, path)
         node = Node("migrate", f"sqlite:///{path}", failpoint="in-migration:1")
         node.read()
         assert node.code == -9, node.error
-        assert sqlite_revision(path) == ""
+        assert sqlite_revision(path) == since
         assert ["migrated"] in Node("migrate", f"sqlite:///{path}").read()
         assert integrity(f"sqlite:///{path}") == "ok"
-    figure(f"R28 in-migration: {count} kills, each run again to its end")
+        assert sqlite_revision(path) == REVISION
+        assert fingerprints(path, before) == before
+        path.unlink()
+    kept = f" with {before['conversations'][0]} conversations" if since else ""
+    figure(f"R28 in-migration, sqlite from {since or 'nothing'}{kept}: {count} kills, each run again to its end")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("since", ["", *REVISIONS[:-1]], ids=lambda since: since or "nothing")
+@pytest.mark.parametrize("count", [2, pytest.param(50, marks=full)])
+def test_r2_r28_a_kill_in_a_migration_of_postgresql_is_run_again(postgres: Postgres, since: str, count: int) -> None:
+    old = postgres.database()
+    if since:
+        alchemy = sqlalchemy.create_engine("postgresql+psycopg" + old.removeprefix("postgresql"))
+        migrate_postgres(alchemy, where="a test", target=since)
+        alchemy.dispose()
+        store = SqlStore(old, codec=Codec(), migrate=False)
+        desk = make_desk(store)
+        for n in range(30):
+            Talk(desk, Clock()).start().say("escalate P | E" if n % 3 == 0 else "it is broken")
+        store.close()
+    before = postgres_rows(old)
+    for _ in range(count):
+        url = postgres.database(old.rpartition("/")[2])
+        node = Node("migrate", url, failpoint="in-migration:1")
+        node.read()
+        assert node.code == -9, node.error
+        assert postgres_rows(url) == before
+        assert ["migrated"] in Node("migrate", url).read()
+        after = postgres_rows(url)
+        assert after.pop("alembic_version") == [repr((REVISION,))]
+        assert {table: after[table] for table in before if table in after} == {
+            table: held for table, held in before.items() if table != "alembic_version"
+        }
+        postgres.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+    kept = " with 30 conversations" if since else ""
+    figure(f"R28 in-migration, postgresql from {since or 'nothing'}{kept}: {count} kills, each run again to its end")
+
+
+def postgres_rows(url: str) -> dict[str, list[str]]:
+    """Every row of every table, by its first columns: later ones may have been added."""
+    import psycopg
+
+    with psycopg.connect(url) as connection:
+        names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        return {name: sorted(map(repr, connection.execute(f"SELECT * FROM {name}").fetchall())) for (name,) in names}
+
+
+@pytest.mark.parametrize("count", [2, pytest.param(50, marks=full)])
+def test_r2_a_kill_in_a_swap_of_the_knowledge_leaves_one_whole_version(
+    sqlite_url: str, small: Path, tmp_path: Path, count: int
+) -> None:
+    """The node dies with the new knowledge read and the old one in use; the next one serves the new one, whole."""
+    article, acknowledged, versions = small / "articles" / "vpn.md", [], set()
+    whole = article.read_text("utf-8")
+    options = {"knowledge": str(small), "cache": str(tmp_path / "cache")}
+    for run in range(count):
+        node = Node("swap", sqlite_url, failpoint="in-swap:1", run=run, article=str(article), text=whole, **options)
+        lines = node.read()
+        assert node.code == -9, node.error
+        acknowledged += [line for line in lines if line[0] == "ack"]
+        (old,) = [line[1] for line in lines if line[0] == "version"]
+        node = Node("swap", sqlite_url, run=f"{run}-again", **options)
+        lines = node.read()
+        assert node.code == 0, node.error
+        acknowledged += [line for line in lines if line[0] == "ack"]
+        (new,) = [line[1] for line in lines if line[0] == "version"]
+        assert new != old
+        assert ["serves", f"{run}"] in lines
+        versions |= {old, new}
+    missing = lost(sqlite_url, acknowledged)
+    figure(
+        f"R2 in-swap: {count} kills, {len(versions)} versions, each whole, "
+        f"{len(acknowledged)} acknowledged, {len(missing)} lost"
+    )
+    assert missing == []
+    assert len(acknowledged) == count * 6
 
 
 def rows(url: str, count: int) -> list[str]:

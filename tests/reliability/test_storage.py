@@ -21,8 +21,9 @@ from desk.support import AGENT, USER, Clock, Codec, Talk, make_desk
 from helpbot.desk.delivery import Courier
 from helpbot.desk.records import Act, AgentCommand, DeliveryState
 from helpbot.errors import CallError, Code
-from helpbot.messages import Channel, Inbound
+from helpbot.messages import Channel, Form, Inbound
 from helpbot.store import engines
+from helpbot.store.backup import backup
 from helpbot.store.keeping import erase
 from helpbot.store.sql import SqlStore
 from senders.stubs import MemorySender
@@ -331,6 +332,52 @@ def test_r12_a_locked_database_is_said_in_time_and_nothing_is_lost(
     assert lost(sqlite_url, acknowledged) == []
 
 
+@pytest.mark.parametrize("seconds", [1.5, pytest.param(60.0, marks=full)])
+def test_r12_writers_readers_and_a_backup_never_meet_a_lock(sqlite_url: str, tmp_path: Path, seconds: float) -> None:
+    """Eight write, a program beside them reads in long transactions, the log is copied and backups are made."""
+    store = SqlStore(sqlite_url, codec=Codec())
+    talks = [Talk(make_desk(store), Clock()).start() for _ in range(8)]
+    end, faults, acknowledged, backups = time.monotonic() + seconds, list[str](), list[list[str]](), 0
+
+    def chat(talk: Talk) -> None:
+        n = 0
+        while time.monotonic() < end:
+            n += 1
+            try:
+                talk.say(f"message {n}", key=f"k{n}")
+            except CallError as error:
+                faults.append(str(error))
+            else:
+                acknowledged.append(["ack", talk.conversation, f"k{n}", "0"])
+
+    def read() -> None:
+        beside = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+        while time.monotonic() < end:
+            beside.execute("BEGIN")
+            beside.execute("SELECT count(*) FROM messages").fetchone()
+            time.sleep(0.2)
+            beside.execute("COMMIT")
+        beside.close()
+
+    threads = [threading.Thread(target=chat, args=(talk,)) for talk in talks] + [threading.Thread(target=read)]
+    for thread in threads:
+        thread.start()
+    while time.monotonic() < end:
+        backup(store, tmp_path / f"backup-{backups}")
+        backups += 1
+        time.sleep(min(2.0, seconds / 3))
+    for thread in threads:
+        thread.join()
+    store.close()
+    missing = lost(sqlite_url, acknowledged)
+    figure(
+        f"R12 writers: 8 for {seconds:g} s beside a reader and {backups} backups, {len(acknowledged)} acknowledged, "
+        f"{len(faults)} refused, {len(missing)} lost"
+    )
+    assert faults == []
+    assert missing == []
+
+
 # ── R13: full ──
 
 
@@ -558,6 +605,40 @@ def test_r21_a_restart_between_any_two_messages_changes_nothing(
     once = plain(talk(restart=False))
     for _ in range(count):
         assert plain(talk(restart=True)) == once
+    figure(
+        f"R21: {count} talks, a node of its own for each of {len(said) + 1} steps, answered as by one, one case each"
+    )
+
+
+@pytest.mark.parametrize("count", [3, pytest.param(50, marks=full)])
+def test_r21_a_form_opened_before_a_restart_is_sent_after_it_once(
+    sqlite_url: str, shipped_world: Any, count: int
+) -> None:
+    """The form is drawn by one node, sent to the next, and sent again to a third whose answer had been lost."""
+    from helpbot.desk.desk import Desk
+
+    filled = {"product_name": "FortiGate 60F", "error_message": "Error 691"}
+    for _ in range(count):
+        stores = [SqlStore(sqlite_url) for _ in range(3)]
+        desks = [Desk(store, lambda: shipped_world, clock=Clock()) for store in stores]
+        thread = desks[0].start(Channel.WIDGET, USER).conversation.id
+
+        def act(desk: Any, key: str, thread: str = thread, **what: Any) -> Any:
+            return desk.receive(Inbound(key=key, channel=Channel.WIDGET, thread=thread, person=USER, **what))
+
+        asked = act(desks[0], "ask", text="I need a person please")
+        assert any(
+            isinstance(part, Form) for message in asked.messages if message.reply for part in message.reply.parts
+        )
+        first = act(desks[1], "form", form=filled)
+        again = act(desks[2], "form", form=filled)
+        assert (first.replayed, again.replayed) == (False, True)
+        assert [m.text for m in first.messages] == [m.text for m in again.messages]
+        (case,) = stores[2].cases(conversation=thread)
+        assert (case.product_name, case.error_message) == ("FortiGate 60F", "Error 691")
+        for store in stores:
+            store.close()
+    figure(f"R21 form: {count} forms drawn by one node, sent to another and again to a third, {count} cases")
 
 
 def test_a_command_key_survives_a_restart(sqlite_url: str) -> None:

@@ -151,6 +151,29 @@ def migrate(url: str) -> None:
     say("migrated")
 
 
+def swap(store: Any, options: dict[str, Any]) -> None:
+    """A few turns, then a change of the knowledge if there is one, then what is served."""
+    os.environ["HELPBOT_CACHE"] = options["cache"]
+    os.environ.pop("HELPBOT_FIGURES", None)  # no setting of helpbot's
+    from helpbot.bootstrap import Knowing, read_checked_settings
+    from helpbot.config import Places
+
+    root = Path(__file__).parents[2]
+    settings = read_checked_settings(Places(knowledge=Path(options["knowledge"]), bot=root / "bot"))
+    knowing = Knowing(settings, words_only=True)
+    say("version", knowing.mind.knowledge.version)
+    talk = Talk(make_desk(store, SETTINGS), clock=None).start()  # type: ignore[arg-type]
+    for n in range(3):
+        talk.say(f"message {n}", key=f"{options['run']}-{n}")
+        say("ack", talk.conversation, f"{options['run']}-{n}", 0)
+    if "text" in options:
+        Path(options["article"]).write_text(options["text"] + f"\nStamp {options['run']}.\n", "utf-8")
+        knowing.refresh()
+    text = "".join(str(section) for section in knowing.mind.knowledge.articles["vpn"].sections)
+    assert knowing.mind.engine.search("vpn drops error 691")
+    say("serves", text.rpartition("Stamp ")[2].partition(".")[0])
+
+
 def fill(store: Any, options: dict[str, Any]) -> None:
     """Talk until the disk is full; then until it is not."""
     import resource
@@ -214,5 +237,5 @@ def run(out: str, err: str, mode: str, url: str, options: dict[str, Any], failpo
         acknowledge_early(store)
     if options.get("careless"):
         swallow_faults(store)
-    {"chat": chat, "courier": courier, "erase": erase, "fill": fill}[mode](store, options)
+    {"chat": chat, "courier": courier, "erase": erase, "fill": fill, "swap": swap}[mode](store, options)
     store.close()

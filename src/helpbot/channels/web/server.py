@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -14,7 +15,13 @@ GRACE_SECONDS: Final = 8
 
 
 class Server(uvicorn.Server):
-    """uvicorn waits for open connections; this one tells the streams to end before it waits."""
+    """uvicorn waits for open connections; this one tells the streams to end before it waits, and asked twice, it ends."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; at once when asked a second time, by whatever signal: uvicorn itself heeds a second SIGTERM no more."""
+        if self.should_exit:
+            self.force_exit = True
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then as uvicorn does."""
