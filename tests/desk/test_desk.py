@@ -13,8 +13,9 @@ from helpbot.dialogue.conversation import CaseState, Phase
 from helpbot.errors import CallError, Code
 from helpbot.escalation.routing import Route, Routing
 from helpbot.messages import Channel, Inbound, Person
+from helpbot.store.keeping import erase
 
-from .support import OTHER_AGENT, USER, Clock, Talk, make_desk
+from .support import OTHER_AGENT, START, USER, Clock, Talk, make_desk
 
 
 @pytest.fixture
@@ -37,6 +38,34 @@ def test_a_start_greets_and_its_token_opens_only_this_conversation(store: Any) -
             desk.authorise(one.conversation.id, token)
         assert caught.value.code is Code.NOT_FOUND
     assert len(one.token) >= 22
+
+
+def test_a_turn_is_admitted_for_the_token_alone_and_never_in_an_erased_conversation(store: Any) -> None:
+    """What is remembered of a conversation opens it to nobody else, and to nobody once it is erased."""
+    desk = make_desk(store)
+    one, two = desk.start(Channel.WIDGET, USER), desk.start(Channel.WIDGET, USER)
+    id_ = one.conversation.id
+
+    def say(key: str) -> Any:
+        return desk.receive(Inbound(key=key, channel=Channel.WIDGET, thread=id_, person=USER, text="it is broken"))
+
+    for n in range(2):
+        assert desk.admit(id_, one.token).id == id_
+        say(f"k{n}")
+        assert desk.admit(id_, one.token).last_seq == 3 + 2 * n
+        for token in (two.token, "", " ", one.token.swapcase(), "x" * 43):
+            with pytest.raises(CallError) as caught:
+                desk.admit(id_, token)
+            assert caught.value.code is Code.NOT_FOUND
+    with pytest.raises(CallError):
+        desk.admit("", one.token)
+    erase(store, [id_], START)  # by another program: this desk hears nothing of it
+    for n in range(2):
+        with pytest.raises(CallError) as caught:
+            desk.admit(id_, one.token)
+            say(f"late{n}")
+        assert caught.value.code is Code.NOT_FOUND
+    assert store.messages(id_, after=0, limit=9, internal=True) == []
 
 
 def test_a_start_sent_twice_is_one_conversation(store: Any) -> None:

@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, get_args
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from pydantic_core import PydanticSerializationError
 
 from helpbot.dialogue import events
 from helpbot.dialogue.actions import OpenCase, Relay, Say
 from helpbot.dialogue.codec import conversation_from_json, conversation_to_json, reply_from_json, reply_to_json
-from helpbot.dialogue.conversation import CaseState, Owner, Phase
+from helpbot.dialogue.conversation import CaseRef, CaseState, Conversation, FieldValue, Owner, Phase
 from helpbot.dialogue.machine import TRANSITIONS, step
 from helpbot.dialogue.rehearse import Rehearsal, perform
 from helpbot.dialogue.world import Manners
 from helpbot.errors import CallError
+from helpbot.messages import (
+    CaseCard,
+    Channel,
+    Choice,
+    Citation,
+    Code,
+    Field,
+    Form,
+    FormField,
+    Outcome,
+    Part,
+    Person,
+    Point,
+    Points,
+    Reply,
+    Step,
+    Steps,
+    Text,
+)
 from tests.dialogue.worlds import NOON, small_world
 
 WORLD = small_world(Manners(remind_after=timedelta(minutes=30), end_after=timedelta(hours=24)))
@@ -30,6 +53,16 @@ TEXTS = [
     "oh great, same error again", "ok I'll try", "<b>{{ 7*7 }}</b>", "\u200b", "👍", "👎", "\ud800", "x" * 5_000,
 ]  # fmt: skip
 AGENTS = ["Anna", "Bo"]
+
+
+def stored(write: Callable[[Any], str], read: Callable[[Any], Any], value: Any) -> Any:
+    """A value as it comes back. Half a character cannot be kept: the desk refuses it before anything is done."""
+    try:
+        text = write(value)
+    except PydanticSerializationError as error:
+        assert "surrogates not allowed" in str(error)
+        return value
+    return read(json.loads(text))
 
 
 class Conversations(RuleBasedStateMachine):
@@ -59,10 +92,10 @@ class Conversations(RuleBasedStateMachine):
                 assert action.error_message.strip(), "no case without its error"
         for say in says:
             assert say.reply.text.strip()
-            assert reply_from_json(json.loads(reply_to_json(say.reply))) == say.reply
+            assert stored(reply_to_json, reply_from_json, say.reply) == say.reply
         self.talk.conversation = done.conversation
 
-    @rule(text=st.sampled_from(TEXTS) | st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+    @rule(text=st.sampled_from(TEXTS) | st.text(max_size=60))
     def user_says(self, text: str) -> None:
         self.happen(events.UserSaid(at=self.at, text=text))
 
@@ -130,7 +163,7 @@ class Conversations(RuleBasedStateMachine):
     @invariant()
     def the_state_survives_being_stored(self) -> None:
         now = self.talk.conversation
-        assert conversation_from_json(json.loads(conversation_to_json(now))) == now
+        assert stored(conversation_to_json, conversation_from_json, now) == now
 
     @invariant()
     def a_person_is_always_two_wishes_away(self) -> None:
@@ -198,3 +231,44 @@ def test_a_build_that_opens_incomplete_cases_is_caught() -> None:
             assert all(action.product_name.strip() for action in opened)
     finally:
         escalating.awaiting = original
+
+
+def test_every_part_and_every_field_survives_being_stored() -> None:
+    """Whatever a reply or a conversation may hold is written by the types of its fields, and read back the same."""
+    words = 'é \u2028 \U0001f600 \\ " </script>\n'
+    parts = (
+        Text(text=words, role="cause"),
+        Text(text=""),
+        Steps(steps=(Step(text=words, go="A > B", source=0), Step(text="x"))),
+        Points(points=(Point(text=words, term="t", source=1), Point(text="y"))),
+        Steps(steps=()),
+        Code(text=words),
+        Form(fields=(FormField(name=Field.PRODUCT_NAME, label="l", value=words, help="h", asked_now=True),)),
+        CaseCard(number="HB-1", state="open", product_name=words, error_message="e"),
+    )
+    assert {type(part) for part in parts} == set(get_args(Part))
+    cited = Citation(article="a", title=words, section="s", anchor="b")
+    reply = Reply(
+        outcome=Outcome.ESCALATE, text=words, parts=parts, resolutions=("r", "s"), confidence=0.123456789,
+        citations=(cited,), choices=(Choice(id="c", label=words),), awaiting=tuple(Field),
+        captured=MappingProxyType({"k": words}), understood=words,
+    )  # fmt: skip
+    for told in (reply, Reply(outcome=Outcome.ANSWER, text="")):
+        assert reply_from_json(json.loads(reply_to_json(told))) == told
+    case = CaseRef(
+        id="1", number="HB-1", state=CaseState.REOPENED, product_name=words, error_message="e",
+        product_name_given=True, error_message_given=False, problem="p", owner="Bo",
+    )  # fmt: skip
+    filled = FieldValue(value=words, given=True, declined=True, asked=2, labelled=True)
+    person = Person(id="p", name=words, email="a@b.example", verified=True)
+    now = Conversation(
+        id="i", channel=Channel.SLACK, person=person, phase=Phase.WITH_AGENT, owner=Owner.AGENT, psa="x", question=words,
+        problem="p", offered=("a",), citations=("a#b",), captured=MappingProxyType({"k": words}),
+        choices=(Choice(id="c", label=words),), tried=("a", "b"), spare=("c",), product=filled, error=filled,
+        asking=Field.ERROR_MESSAGE, reason="not_solved", cases=(case, replace(case, problem="", owner="")), agent="Bo",
+        email="a@b.example", email_asked=True, context=MappingProxyType({"page": words}), touched=NOON, reminded=True,
+        turns=7,
+    )  # fmt: skip
+    assert not [field.name for field in fields(now) if getattr(now, field.name) == field.default]  # each is tried
+    for kept in (now, Conversation(id="i", channel=Channel.WIDGET, person=Person(id="p"))):
+        assert conversation_from_json(json.loads(conversation_to_json(kept))) == kept

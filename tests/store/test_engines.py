@@ -57,6 +57,88 @@ def test_a_fault_of_our_own_is_told_and_the_writer_goes_on(store: SqlStore, monk
     assert store.ready() == ""
 
 
+def test_whoever_finds_nobody_writing_writes_in_a_thread_of_their_own(store: SqlStore) -> None:
+    """And the main thread never: it may be interrupted while others' work is in its hands."""
+    (own, written) = together([lambda: (threading.get_ident(), store.transact(lambda _: threading.get_ident()))])[0]
+    assert own == written
+    assert store.transact(lambda _: threading.get_ident()) not in {own, threading.get_ident()}
+
+
+def test_who_comes_while_another_writes_is_written_after_them(store: SqlStore) -> None:
+    inside, go_on, order = threading.Event(), threading.Event(), list[str]()
+
+    def slow(_: Any) -> int:
+        inside.set()
+        assert go_on.wait(60)
+        order.append("slow")
+        return threading.get_ident()
+
+    def late() -> int:
+        assert inside.wait(60)
+        threading.Timer(0.2, go_on.set).start()
+        return store.transact(lambda _: (order.append("late"), threading.get_ident())[1])
+
+    first, second, third = together([lambda: store.transact(slow), late, late])
+    assert order == ["slow", "late", "late"]
+    assert second == third != first  # the writer's, which was woken for them
+
+
+def test_a_fault_of_our_own_in_a_callers_thread_is_told_and_the_next_is_written(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = Talk(make_desk(store), Clock()).start()
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("a mistake in the program")
+
+    monkeypatch.setattr(store.engine, "_run_all", fails)
+    (told,) = together([lambda: talk.say("hello", key="k")])
+    assert told.code is Code.UNAVAILABLE
+    monkeypatch.undo()
+    assert [len(said) for said in together([lambda: talk.say("hello", key="k")])] == [1]
+
+
+def test_closing_waits_for_who_is_writing_and_refuses_who_comes_after(sqlite_url: str) -> None:
+    store = SqlStore(sqlite_url, codec=Codec())
+    inside, closing = threading.Event(), threading.Event()
+
+    def slow(tx: Any) -> str:
+        inside.set()
+        assert closing.wait(60)
+        time.sleep(0.1)
+        tx.keep("space", "key", "written", Clock().now)
+        return "written"
+
+    def close() -> str:
+        assert inside.wait(60)
+        threading.Timer(0.05, closing.set).start()
+        store.close()
+        return "closed"
+
+    def late() -> Any:
+        assert closing.wait(60)
+        return store.transact(lambda _: "too late")
+
+    written, closed, *refused = together([lambda: store.transact(slow), close, late, late])
+    assert (written, closed) == ("written", "closed")
+    assert {error.code for error in refused} == {Code.UNAVAILABLE}
+    again = SqlStore(sqlite_url, codec=Codec())
+    assert again.kept("space", "key") == "written"
+    again.close()
+
+
+def test_a_caller_leaves_the_log_to_the_writer(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copying a grown log takes long, and whoever wrote last is answered before it."""
+    by = list[int]()
+    do = store.engine._checkpoint_for
+    monkeypatch.setattr(store.engine, "_checkpoint_for", lambda job: (by.append(threading.get_ident()), do(job)))
+    monkeypatch.setattr("helpbot.store.engines.WAL_LIMIT", 0)
+    talk = Talk(make_desk(store), Clock()).start()
+    together([lambda: [talk.say("hello", key=f"k{n}") for n in range(5)]])
+    store.close()
+    assert set(by) == {store.engine._thread.ident}
+
+
 def test_one_whose_way_is_not_free_holds_up_none_of_the_others(store: SqlStore) -> None:
     """A batch in which one turn comes too late: the others are written, and that one goes the long way."""
     desks = [make_desk(store), make_desk(store)]  # each remembers the conversation as it last saw it

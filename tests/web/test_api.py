@@ -256,3 +256,39 @@ def test_who_answers_an_agent_has_read_what_was_said_before(tmp_path: Path) -> N
         visitor.say("Firefox")
         assert seen[-1] == (visitor.id, said.seq)
     bot.close()
+
+
+def test_a_message_is_read_as_fastapi_would_read_it(tmp_path: Path) -> None:
+    """The route of messages reads its requests itself: both ways take the same and refuse the same, word for word."""
+    bodies = [
+        b'{"text":"BillingCode does not exist or is invalid"}', b'{"choice":"person"}', b'{"text":"x","context":{"page":"y"}}',
+        b'{"form":{"product_name":"Quotes","error_message":"E"}}', b"", b"{", b"[1,2]", b"null", b"7", b'"text"', b"{}",
+        b'{"text":"a","text":"b"}', b'{"text":NaN}', b'{"text":1}', b'{"text":""}', b'{"text":"a","choice":"b"}',
+        b'{"text":"a","more":1}', b'{"form":{"what":"x"}}', b'{"form":{"email":"nobody"}}', b'{"form":[]}',
+        b'{"attachments":["no"]}', b'{"context":{"A":"b"},"text":"x"}', b'{"text":"' + b"x" * 10_001 + b'"}',
+        b'{"text":"\\ud800"}', b"\xff", b'{"choice":null}', b'{"text":{"$ne":1}}',
+    ]  # fmt: skip
+    bot = Bot(tmp_path)
+    with client(bot) as web:
+        visitor = Visitor(web)
+        route = next(route for route in bot.app.router.routes if getattr(route, "name", "") == "send")
+        short, seen = route.app, set()
+        for body in bodies:
+            for more in (
+                {},
+                {"Helpbot-Identity": "x" * 5000},
+                {"Helpbot-Identity": "x"},
+                {"Authorization": "Bearer no"},
+            ):
+                answers = []
+                for way in (short, short.long_way):
+                    route.app = way
+                    headers = {**visitor.auth, "Idempotency-Key": key(), "Content-Type": "application/json", **more}
+                    answer = web.post(visitor.path + "/messages", content=body, headers=headers)
+                    told = answer.json()
+                    problem = {name: told.get(name) for name in ("type", "title", "status", "detail", "errors")}
+                    answers.append((answer.status_code, answer.headers["content-type"], problem))
+                assert answers[0] == answers[1], body
+                seen.add(answers[0][0])
+    bot.close()
+    assert seen == {200, 400, 401, 404, 422}

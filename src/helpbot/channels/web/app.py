@@ -144,7 +144,7 @@ class _Turns:
             return
         value = await request.json()
         try:
-            body = MessageIn.model_validate(value)
+            body = MessageIn.model_validate(value, from_attributes=True)
         except ValidationError as error:
             faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
             raise RequestValidationError(faults) from error

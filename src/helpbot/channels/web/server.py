@@ -15,7 +15,7 @@ GRACE_SECONDS: Final = 8
 
 
 class Server(uvicorn.Server):
-    """uvicorn waits for open connections; this one tells the streams to end before it waits, and asked twice, it ends."""
+    """uvicorn waits for open connections; this one ends the streams first, and asked twice, it waits no more."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop; at once when asked a second time, by whatever signal: uvicorn itself heeds a second SIGTERM no more."""
