@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -249,6 +250,15 @@ def test_serve_prints_its_address_and_stops_cleanly(tmp_path: Path, environ: dic
         process.stderr.read()
         assert process.wait(timeout=20) == 0
     assert (tmp_path / "var" / "helpbot.db").is_file()
+
+
+def test_a_second_serve_on_one_port_is_told_in_one_line(helpbot: Run) -> None:
+    """Bad input 46, running twice: what runs goes on, and the second says what is wrong and what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = helpbot("serve", "--words", "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "stop what uses it" in done.stderr
 
 
 def test_chat_opens_a_case_that_cases_shows(helpbot: Run, tmp_path: Path) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import socket
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from helpbot.channels.web.limits import Rate
 from helpbot.channels.web.strict import read_json
-from tests.web.support import BILLING, OPEN, PATIENCE, Bot, Running, Visitor, client, key
+from helpbot.store.keeping import erase
+from tests.web.support import BILLING, OPEN, PATIENCE, SECRET, Bot, Running, Visitor, client, key
 
 
 @pytest.fixture(scope="module")
@@ -152,15 +156,37 @@ def test_21_tokens_and_keys(visitor: Visitor, web: httpx.Client) -> None:
     assert short.status_code == 400
 
 
-def test_22_the_token_of_an_erased_conversation_opens_nothing(running: Running, web: httpx.Client) -> None:
-    from datetime import UTC, datetime
+def test_20_a_name_with_a_line_of_its_own_goes_nowhere(visitor: Visitor) -> None:
+    claims = {"sub": "user-7", "name": "Ann\r\nBcc: x@example.com", "exp": int(time.time()) + 60}
+    token = jwt.encode(claims, SECRET, algorithm="HS256", headers={"kid": "main"})
+    started = visitor.web.post(
+        "/api/v1/conversations", json={}, headers={"Idempotency-Key": key(), "Helpbot-Identity": token}
+    )
+    said = raw(visitor, b'{"text":"hello"}', **{"Helpbot-Identity": token})
+    assert {started.status_code, said.status_code} <= {401, 422}
+    assert "Bcc" not in started.text + said.text
 
-    from helpbot.store.keeping import erase
 
-    gone = Visitor(web)
-    erase(running.bot.store, [gone.id], datetime.now(UTC))
-    assert web.get(gone.path + "/messages", headers=gone.auth).status_code == 404
-    assert gone.post({"text": "still there?"}).status_code == 404
+def test_22_the_token_of_an_erased_conversation_opens_nothing(tmp_path: Path) -> None:
+    """Erased by another program, while this one still remembers it."""
+    bot = Bot(tmp_path)
+    with client(bot) as web:
+        visitor, other = Visitor(web), Visitor(web)
+        visitor.say(BILLING)
+        erase(bot.store, [visitor.id], datetime.now(UTC))
+        for _ in range(2):
+            answers = [
+                visitor.post({"text": BILLING}), visitor.post({"stars": 5}, path="/rating"),
+                web.get(visitor.path + "/messages", headers=visitor.auth), web.get(visitor.path, headers=visitor.auth),
+                web.get(visitor.path + "/stream", headers=visitor.auth),
+                web.get(visitor.path + "/transcript", headers=visitor.auth),
+                web.get(f"/api/v1/conversations/{other.id}x/messages", headers=visitor.auth),
+            ]  # fmt: skip
+            assert [answer.status_code for answer in answers] == [404] * 7
+            told = [{**answer.json(), "request_id": ""} for answer in answers]
+            assert all(each == told[0] for each in told)
+        other.say(BILLING)
+    bot.close()
 
 
 def test_23_a_key_that_comes_with_another_body_is_refused(visitor: Visitor) -> None:
