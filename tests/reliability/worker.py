@@ -228,7 +228,8 @@ def run(out: str, err: str, mode: str, url: str, options: dict[str, Any], failpo
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if failpoint:
         failpoints.arm(failpoint)
-    engines.WAL_LIMIT = options.get("wal_limit", engines.WAL_LIMIT)  # type: ignore[misc]
+    if "wal_limit" in options:
+        engines.WAL_LIMIT, engines.WAL_ROWS = options["wal_limit"], 16  # type: ignore[misc]
     if mode == "migrate":
         migrate(url)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,10 +134,28 @@ def test_a_caller_leaves_the_log_to_the_writer(store: SqlStore, monkeypatch: pyt
     do = store.engine._checkpoint_for
     monkeypatch.setattr(store.engine, "_checkpoint_for", lambda job: (by.append(threading.get_ident()), do(job)))
     monkeypatch.setattr("helpbot.store.engines.WAL_LIMIT", 0)
+    monkeypatch.setattr("helpbot.store.engines.WAL_ROWS", 1)
     talk = Talk(make_desk(store), Clock()).start()
     together([lambda: [talk.say("hello", key=f"k{n}") for n in range(5)]])
     store.close()
     assert set(by) == {store.engine._thread.ident}
+
+
+def test_a_log_that_once_grew_is_not_copied_after_every_commit(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file never shrinks, so its length alone would say after every commit that it is time."""
+    copied = list[int]()
+    do = store.engine._checkpoint_for
+    monkeypatch.setattr(store.engine, "_checkpoint_for", lambda job: (copied.append(1), do(job)))
+    monkeypatch.setattr("helpbot.store.engines.WAL_LIMIT", 256 * 1024)
+    monkeypatch.setattr("helpbot.store.engines.WAL_ROWS", 100)
+    talk = Talk(make_desk(store), Clock()).start()
+    together([lambda: [talk.say("hello", key=f"k{n}") for n in range(200)]])
+    log = Path(store.engine.target + "-wal").stat().st_size
+    store.close()
+    assert 200 * 4 // 100 // 2 <= len(copied) <= 24
+    assert log < 8 * 256 * 1024
 
 
 def test_one_whose_way_is_not_free_holds_up_none_of_the_others(store: SqlStore) -> None:

@@ -34,6 +34,8 @@ T = TypeVar("T")
 PATIENCE: Final = 5.0  # seconds a caller waits for a locked database before it is told to come back
 BATCH: Final = 256  # turns that share one commit at most: a bound on how long the first of them waits
 WAL_LIMIT: Final = 4 * 1024 * 1024  # bytes; beyond, the writer copies the log into the database between commits
+# The file of the log stays as long as it once was, and says no more how much it holds: then changed rows are counted.
+WAL_ROWS: Final = 1024
 RETRIES: Final = 5
 
 
@@ -173,6 +175,7 @@ class SqliteEngine:
         self._writing = 0  # and which thread that is
         self._main = threading.main_thread().ident
         self._closed = False
+        self._tidied = (0, 0)  # how long the log was when it was last copied, and how many rows had changed
         self._broken = ""  # why the last write failed for everyone; readiness tells it
         self._log = path.with_name(path.name + "-wal") if path is not None else None
         self._connection = self._open()
@@ -563,10 +566,13 @@ class SqliteEngine:
         if self._log is None:
             return
         try:
-            if self._log.stat().st_size < WAL_LIMIT:
-                return
-        except OSError:
+            size, rows = self._log.stat().st_size, self._connection.total_changes
+        except (OSError, sqlite3.Error):
             return
+        size_then, rows_then = self._tidied
+        if size < WAL_LIMIT or (size < size_then + WAL_LIMIT and 0 <= rows - rows_then < WAL_ROWS):
+            return
+        self._tidied = size, rows
         tidying: _Job[bool] = _Job(_Checkpoint("PRAGMA wal_checkpoint(RESTART)"))
         if self._writing == self._thread.ident:
             self._checkpoint_for(tidying)
