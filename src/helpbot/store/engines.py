@@ -175,6 +175,7 @@ class SqliteEngine:
         self._writing = 0  # and which thread that is
         self._main = threading.main_thread().ident
         self._closed = False
+        self._looked = 0  # how many rows had changed when the log was last looked at
         self._tidied = (0, 0)  # how long the log was when it was last copied, and how many rows had changed
         self._broken = ""  # why the last write failed for everyone; readiness tells it
         self._log = path.with_name(path.name + "-wal") if path is not None else None
@@ -566,7 +567,10 @@ class SqliteEngine:
         if self._log is None:
             return
         try:
-            size, rows = self._log.stat().st_size, self._connection.total_changes
+            rows = self._connection.total_changes
+            if 0 <= rows - self._looked < WAL_ROWS // 16:
+                return
+            self._looked, size = rows, self._log.stat().st_size
         except (OSError, sqlite3.Error):
             return
         size_then, rows_then = self._tidied
