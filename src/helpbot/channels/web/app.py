@@ -451,10 +451,16 @@ def create_app(
     app.router.route_class = _StrictRoute
     app.state.live, app.state.web, app.state.metrics = live, web, metrics
     _handlers(app)
-    _conversation_routes(app, web, live)
+    stream = Route(
+        "/api/v1/conversations/{conversation_id}/stream",
+        endpoint=Stream(live, web.authorised, desk, web.pool, metrics, web.shelf.size),
+        methods=["GET"],
+        include_in_schema=False,
+    )
+    _conversation_routes(app, web, stream)
     _page_routes(app, web)
     _operator_routes(app, web, ready, notes)
-    app.add_middleware(Gate, settings=settings, metrics=metrics, slack=slack)
+    app.add_middleware(Gate, settings=settings, metrics=metrics, slack=slack, stream=stream)
     return app
 
 
@@ -553,7 +559,7 @@ def _visitor(address: str, key: str) -> Person:
     return Person(id=f"visitor-{digest}")
 
 
-def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C901 - a list of routes, one after the other
+def _conversation_routes(app: FastAPI, web: Web, stream: Route) -> None:  # noqa: C901 - a list of routes, one after the other
     desk, pool = web.desk, web.pool
     base = "/api/v1/conversations"
     tags: list[Any] = ["conversations"]
@@ -644,10 +650,7 @@ def _conversation_routes(app: FastAPI, web: Web, live: Live) -> None:  # noqa: C
             }
         )
 
-    stream = Stream(live, web.authorised, desk, pool, web.metrics, web.shelf.size)
-    app.router.routes.append(
-        Route(base + "/{conversation_id}/stream", endpoint=stream, methods=["GET"], include_in_schema=False)
-    )
+    app.router.routes.append(stream)
 
     @app.post(
         base + "/{conversation_id}/attachments",

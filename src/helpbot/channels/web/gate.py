@@ -16,13 +16,16 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 from urllib.parse import unquote_plus
 
+from starlette.requests import Request
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from helpbot.channels.web.limits import Buckets
 from helpbot.channels.web.logs import log
 from helpbot.channels.web.metrics import Metrics
-from helpbot.channels.web.problems import ProblemError, problem
+from helpbot.channels.web.problems import ProblemError, problem, refusal
 from helpbot.channels.web.settings import WebSettings
+from helpbot.errors import CallError
 
 __all__ = ["API_CSP", "Gate", "client_address"]
 
@@ -80,8 +83,17 @@ def client_address(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> s
 class Gate:
     """The outermost layer of the web edge."""
 
-    def __init__(self, app: ASGIApp, settings: WebSettings, metrics: Metrics, slack: ASGIApp | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: WebSettings,
+        metrics: Metrics,
+        slack: ASGIApp | None = None,
+        stream: Route | None = None,
+    ) -> None:
         self.app, self.metrics, self.slack = app, metrics, slack
+        # An open stream holds every layer that it came through: it comes through none but this one.
+        self.stream = stream
         self.limits = settings.limits
         self.trusted = tuple(ip_network(text, strict=False) for text in settings.trusted_proxies)
         self.addresses = Buckets(settings.limits.address)
@@ -116,10 +128,14 @@ class Gate:
                 await self.slack(scope, receive, answer)  # checks signatures on the raw bytes itself
             else:
                 body = await self._admit(scope, headers, receive)
-                await self.app(scope, receive if body is None else _replay(body, receive), answer)
+                app = self._straight_to(scope) or self.app
+                await app(scope, receive if body is None else _replay(body, receive), answer)
         except ProblemError as refused:
             self.metrics.refused.labels(refused.kind[:30]).inc()
             await self._refuse(scope, receive, answer, refused)
+        except CallError as refused:
+            response = refusal(Request(scope), refused)
+            await response(scope, receive, answer)
         except Exception:  # noqa: BLE001, RUF100 - the last line of defence: whatever it is, the caller gets a problem
             log.exception("request failed", extra={"fields": {"request": request_id, "route": _route(scope)}})
             if status:
@@ -134,6 +150,16 @@ class Gate:
             await response(scope, receive, answer)
         finally:
             self._record(scope, status, time.perf_counter() - began)
+
+    def _straight_to(self, scope: Scope) -> ASGIApp | None:
+        """The stream, if it is what is asked for."""
+        if self.stream is None or scope["method"] != "GET" or not scope["path"].endswith("/stream"):
+            return None
+        match, found = self.stream.matches(scope)
+        if match is not Match.FULL:
+            return None
+        scope.update(found, route=self.stream)
+        return self.stream.app
 
     async def _refuse(self, scope: Scope, receive: Receive, answer: Send, refused: ProblemError) -> None:
         response = problem(
