@@ -25,16 +25,9 @@ if TYPE_CHECKING:
     from helpbot.understanding.encoder import Encoder
 
 __all__ = [
-    "FORMAT",
-    "check_words",
-    "learn_marks",
-    "open_hearing",
-    "open_marking",
-    "others_of",
-    "read_details",
-    "read_phrases",
+    "FORMAT", "check_words", "learn_marks", "open_hearing", "open_marking", "others_of", "read_details", "read_phrases",
     "require_words",
-]
+]  # fmt: skip
 
 FORMAT: Final = 1
 _UNMARKED: Final = 100  # phrases of each act that teach what holds no value

@@ -179,7 +179,8 @@ def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     text = whole if known or mostly else diagnosis.error_text
     if not text:
         return diagnosis
-    found = cut(text, "error", world.mark) if known and len(text) <= _TOLD_IN else None
+    short = (known or mostly) and len(text) <= _TOLD_IN and "\n" not in text
+    found = cut(text, "error", world.mark) if short else None
     if found is not None and found.error_sure >= _SURE and not is_bare(text, found.error):
         return replace(diagnosis, error_text=found.error)
     return replace(diagnosis, error_text=error_of(text))
