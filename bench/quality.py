@@ -83,11 +83,12 @@ def _shipped(knowledge_dir: Path, exam: Path, encoder: Encoder | None, *, plot: 
     if plot:
         print(chart(quality.bins()))
     engine = open_engine(knowledge_dir, encoder=encoder).engine
-    for part in ("a", "b", "d", "e"):
+    for part in ("a", "b", "d", "e", "i", "l"):
         if not (exam / f"questions-{part}.jsonl").is_file():
             continue
         sets = {
-            n: read_asked(exam / f"{n}-{part}.jsonl") for n in ("questions", "errors", "oos", "ambiguous", "handover")
+            name: read_asked(path) if (path := exam / f"{name}-{part}.jsonl").is_file() else []
+            for name in ("questions", "errors", "oos", "ambiguous", "handover")
         }
         _line(f"exam {part}: questions", measure(engine, sets["questions"], sets["oos"]))
         _line(f"exam {part}: errors", measure(engine, sets["errors"]))
@@ -95,7 +96,7 @@ def _shipped(knowledge_dir: Path, exam: Path, encoder: Encoder | None, *, plot: 
             outside = [one for one in sets["oos"] if one.kind == kind]
             share = measure(engine, [], outside).wrongly_answered
             print(f"{'':22} {len(outside):5} {kind}: answered {share:6.1%}")
-        for other in ("ambiguous", "handover"):
+        for other in filter(sets.get, ("ambiguous", "handover")):
             print(
                 f"exam {part}: {other:14} {len(sets[other]):5} texts: right {measure(engine, sets[other]).right:6.1%}"
             )
