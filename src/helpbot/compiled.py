@@ -53,7 +53,7 @@ _FIRST: Final = struct.Struct("<8sIIQ32s")  # magic, format, length of the heade
 _ALIGN: Final = 64
 _ARRAYS: Final = ("idf", "dual", "examples", "labels", "counts", "weights", "heard", "chunks")
 _QUESTIONS: Final = 9  # where in a resolution's row it says how many questions it has
-_KEPT: Final = 6  # files; older ones are removed, so that an author's cache does not grow for ever
+_KEPT: Final = 256 << 20  # bytes of all files; older ones are removed, so that an author's cache does not grow for ever
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +128,16 @@ def _save(path: Path, pieces: list[bytes]) -> None:
             Path(name).unlink()
         raise
     with suppress(OSError):
-        old = sorted(path.parent.glob("engine-*.bin"), key=lambda found: found.stat().st_mtime, reverse=True)
-        for file_ in old[_KEPT:]:
-            file_.unlink()
+        _tidy(path)
+
+
+def _tidy(newest: Path) -> None:
+    """Remove the oldest files beside the newest, as far as all together are too large."""
+    left = _KEPT
+    for file in sorted(newest.parent.glob("engine-*.bin"), key=lambda found: found.stat().st_mtime, reverse=True):
+        left -= file.stat().st_size
+        if left < 0 and file != newest:
+            file.unlink()
 
 
 def _packed(knowledge: KnowledgeBase, trained: Trained, searcher: Searcher) -> list[bytes]:
