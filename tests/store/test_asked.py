@@ -39,9 +39,7 @@ def answered(
         conversation=began.conversation.id, seq=2, author="bot", name="", text="so", reply=reply, at=at,
         visibility=Visibility.PUBLIC, attachments=(), key="",
     )  # fmt: skip
-    import json
-
-    store.transact(lambda tx: tx.post([(said, json.dumps(codec.reply_to_json(reply)))]))
+    store.transact(lambda tx: tx.post([(said, codec.reply_to_json(reply))]))
 
 
 def test_answers_are_counted_by_resolution_span_and_channel(store: SqlStore) -> None:
