@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -23,7 +24,9 @@ def run(talk: Callable[[Pool], Any], threads: int = 2, waiting: int = 2) -> Any:
         finally:
             pool.close()
 
-    return asyncio.run(held())
+    # In a thread of its own: browser tests before it leave a loop running in this one.
+    with ThreadPoolExecutor(1) as own:
+        return own.submit(lambda: asyncio.run(held())).result()
 
 
 def test_what_work_returns_or_raises_comes_back() -> None:
