@@ -244,7 +244,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=600, help="questions of one site")
     given = parser.parse_args()
     known = list(sites(given.folders, given.most))
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)  # noqa: S311  # the same questions each time
     for mode in ("words", "hybrid") if given.mode == "both" else (given.mode,):
         encoder = remembering() if mode == "hybrid" else None
         rows: list[Row] = []

@@ -162,7 +162,7 @@ def swap(store: Any, options: dict[str, Any]) -> None:
     settings = read_checked_settings(Places(knowledge=Path(options["knowledge"]), bot=root / "bot"))
     knowing = Knowing(settings, words_only=True)
     say("version", knowing.mind.knowledge.version)
-    talk = Talk(make_desk(store, SETTINGS), clock=None).start()  # type: ignore[arg-type]
+    talk = Talk(make_desk(store, SETTINGS), clock=None).start()  # type: ignore[arg-type]  # no time passes here
     for n in range(3):
         talk.say(f"message {n}", key=f"{options['run']}-{n}")
         say("ack", talk.conversation, f"{options['run']}-{n}", 0)
@@ -229,7 +229,7 @@ def run(out: str, err: str, mode: str, url: str, options: dict[str, Any], failpo
     if failpoint:
         failpoints.arm(failpoint)
     if "wal_limit" in options:
-        engines.WAL_LIMIT, engines.WAL_ROWS = options["wal_limit"], 16  # type: ignore[misc]
+        engines.WAL_LIMIT, engines.WAL_ROWS = options["wal_limit"], 16  # type: ignore[misc]  # constants, made small for the proof
     if mode == "migrate":
         migrate(url)
         return

@@ -70,7 +70,7 @@ def test_what_one_node_keeps_another_shows_and_what_was_in_the_folder_is_found_a
     one, two = (Rows(store.engine, older) for store in nodes)
     one.keep("c1", A, "new.txt", "bin", b"new")
     shelf = Shelf(two)
-    assert [shelf.find("c1", id_) and shelf.find("c1", id_).data for id_ in (A, B)] == [b"new", b"old"]  # type: ignore[union-attr]
+    assert [shelf.find("c1", id_) and shelf.find("c1", id_).data for id_ in (A, B)] == [b"new", b"old"]  # type: ignore[union-attr]  # both are there, or the test fails
     assert shelf.names("c1", [B]) == (f"{B}/old.png",)
     assert two.erase("c1") == 1
     assert (one.read("c1", A), one.read("c1", B)) == (None, None)

@@ -156,15 +156,15 @@ def _inside_quotes(text: str, start: int, end: int) -> str:
 _CALL_ME: Final = later.pattern(r"(?:\+|00|0)[\d ()/.-]{7,22}")
 
 
-_SOUND: Final = later.pattern(
-    r"(?:(?:u+h+|u+m+|h+m+|e+r+m?|a+h+|o+h+|e+h+|e+h*m+|m+h?m+)[ ,.!?…-]*){1,4}", re.IGNORECASE
-)
+_SOUND: Final = later.pattern(r"u+h+|u+m+|h+m+|er+m*|a+h+|o+h+|e+h+m*|m+h*m*", re.IGNORECASE)
+_SOUNDS: Final = 4  # in a row
 
 
 def fills_nothing(text: str) -> bool:
     """Whether it can be no value: a sign without a letter or digit, a sound, or a telephone number."""
     whole = text.strip()
-    if len(whole) <= _SOUND_LENGTH and _SOUND.fullmatch(whole):
+    spoken = re.findall(r"\w+", whole[: _SOUND_LENGTH + 1])
+    if len(whole) <= _SOUND_LENGTH and len(spoken) <= _SOUNDS and all(map(_SOUND.fullmatch, spoken)):
         return True
     digits = sum(character.isdigit() for character in whole)
     return not any(map(str.isalnum, whole)) or bool(digits >= _CALL_DIGITS and _CALL_ME.fullmatch(whole))
