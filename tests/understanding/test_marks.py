@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpbot.understanding.marks import ASKED, Example, Marker, varied
+from helpbot.understanding.marks import ASKED, Example, Marker, _apart, varied
 
 NAMES = (
     "Zebra ZD421",
@@ -87,3 +87,9 @@ def test_a_long_paste_is_looked_at_by_its_lines(marker: Marker) -> None:
     paste = "\n".join(f"at step {number} in module {number}" for number in range(3_000))
     marks = marker.mark(paste, "error")
     assert marks.error is None or paste[marks.error.start : marks.error.end] in paste
+
+
+def test_of_two_pieces_that_overlap_the_likelier_pair_apart_is_taken() -> None:
+    product, other, error = (0, 2, 0.6), (4, 5, 0.3), (1, 3, 0.9)
+    assert _apart([product, other], [error]) == (other, error)
+    assert _apart([product], [error]) == (None, error)
