@@ -47,12 +47,14 @@ def rows(phrases: dict[str, list[str]], others: list[str], *, meaning: bool) -> 
     return np.array(signs), np.array(meant)
 
 
-def fitted(signs: Matrix, meant: NDArray[np.intp], shrink: float = 8.0, rounds: int = 1500) -> Matrix:
-    """(signs, reactions) by gradient descent on the likelihood, less a share of the weights' squares."""
+def fitted(
+    signs: Matrix, meant: NDArray[np.intp], names: list[str], classes: int, shrink: float = 8.0, rounds: int = 1500
+) -> Matrix:
+    """(signs, classes) by gradient descent on the likelihood, less a share of the weights' squares."""
     spread = signs.std(0) + 1e-6
-    spread[list(WEIGHTS).index("one")] = 1.0
-    scaled, wanted = signs / spread, np.eye(len(REACTIONS))[meant]
-    weights = np.zeros((signs.shape[1], len(REACTIONS)))
+    spread[names.index("one")] = 1.0
+    scaled, wanted = signs / spread, np.eye(classes)[meant]
+    weights = np.zeros((signs.shape[1], classes))
     for _ in range(rounds):
         shares = np.exp(scaled @ weights - (scaled @ weights).max(1, keepdims=True))
         shares /= shares.sum(1, keepdims=True)
@@ -73,13 +75,14 @@ def main() -> None:
     parts = [rows(phrases, others, meaning=meaning) for meaning in ((False,) if words_only else (False, True))]
     for name, (signs, meant) in zip(("words", "hybrid"), parts, strict=False):
         aside = np.arange(len(meant)) % 5 == 0
-        told = (signs[aside] @ fitted(signs[~aside], meant[~aside])).argmax(1)
+        told = (signs[aside] @ fitted(signs[~aside], meant[~aside], list(WEIGHTS), len(REACTIONS))).argmax(1)
         print(f"{name}: {np.mean(told == meant[aside]):.1%} of {aside.sum()} lines kept aside; meant (down), told:")
         print("            " + " ".join(f"{reaction:>9}" for reaction in REACTIONS))
         for number, reaction in enumerate(REACTIONS):
             counts = np.bincount(told[meant[aside] == number], minlength=len(REACTIONS))
             print(f"  {reaction:>9} " + " ".join(f"{count:9}" for count in counts))
-    weights = fitted(np.concatenate([signs for signs, _ in parts]), np.concatenate([meant for _, meant in parts]))
+    every, wanted = np.concatenate([signs for signs, _ in parts]), np.concatenate([meant for _, meant in parts])
+    weights = fitted(every, wanted, list(WEIGHTS), len(REACTIONS))
     for name, row in zip(WEIGHTS, weights, strict=True):
         print(f'    "{name}": ({", ".join(f"{value:.2f}" for value in row)}),')
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from helpbot.dialogue.cutting import proposals
 from helpbot.errors import Fault, KnowledgeError
 from helpbot.loading import cache_folder
-from helpbot.understanding.marks import ASKED, Example, Marker, Marks, varied
+from helpbot.understanding.marks import ASKED, MEANT, Example, Marker, Marks, varied
 from helpbot.understanding.speech import ACTS, OTHER, Encode, Heard, SpeechActs
 from helpbot.vectors import encoder_id
 
@@ -171,12 +171,16 @@ def _misses(row: object) -> str:
     """What is wrong with a marked message; nothing if it is right."""
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or row.get("asked") not in ASKED:
         return "the line has no `text`, or its `asked` is none of " + ", ".join(ASKED)
-    if other := set(row) - {"asked", "text", "product", "error"}:
+    if other := set(row) - {"asked", "text", "product", "error", "act"}:
         return f"`{min(other)}` is not known here"
+    if "act" in row and row["act"] not in MEANT:
+        return "`act` is none of " + ", ".join(MEANT)
     for name in ("product", "error"):
         value = row.get(name)
         if value is not None and (not isinstance(value, str) or not value or value not in row["text"]):
             return f"`{name}` is not a piece of the text"
+    if row.get("act", "value") != "value" and (row.get("product") or row.get("error")):
+        return "a message with a `product` or an `error` has no `act`"
     return ""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from helpbot.dialogue import acts, details, phrases, reading
+from helpbot.dialogue import acts, details, judging, phrases, reading
 from helpbot.dialogue.actions import Relay, Say
 from helpbot.dialogue.conversation import CaseRef, Conversation, FieldValue, Phase
 from helpbot.dialogue.policy import Answer, Clarify, Unknown, decide
@@ -48,9 +48,18 @@ def considered(now: Conversation, act: acts.Asked, turn: Turn) -> Step:
             now = _learn(now, act.diagnosis, act.text, world)
             return answered(now, act.text, answers, spare, turn, missing=missing, apart=apart)
         return answered(apart, act.text, answers, spare, turn, missing=missing)
+    if asks and (settled := _meant_of_offered(now, asks[0])):
+        return answered(apart, act.text, [settled], (), turn)
     if asks:
         return _asked_back(apart, act.text, asks[0], turn)
     return _refused(apart, act, turn)
+
+
+def _meant_of_offered(now: Conversation, decision: Clarify) -> Candidate | None:
+    """What is likeliest after a question back was answered in words: nobody is asked to choose from it twice."""
+    best = decision.candidates[0]
+    offered = {choice.id for choice in now.choices} if now.phase is Phase.CLARIFYING else set()
+    return best if best.resolution and f"pick:{best.resolution}" in offered else None
 
 
 def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -79,8 +88,8 @@ def _learn(now: Conversation, diagnosis: Diagnosis, text: str, world: World) -> 
     if diagnosis.error_text:
         now = replace(now, error=FieldValue(value=diagnosis.error_text, given=True))
     if not now.product.given:
-        common = reading.common_words(world.knowledge)
-        product = details.labelled(text).product or ""
+        common = judging.common_words(world.knowledge)
+        product = details.labelled(text).product or reading.told_in(text, world).product or ""
         if not product and not common & set(phrases.fold(told := details.in_sentence(text).product or "").split()):
             product = told
         if not product or phrases.fold(product) in common:

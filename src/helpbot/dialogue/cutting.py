@@ -27,6 +27,7 @@ __all__ = [
     "fills_nothing",
     "from_each_sentence",
     "is_bare",
+    "is_label",
     "labelled_behind",
     "proposals",
 ]
@@ -56,7 +57,7 @@ def from_each_sentence(text: str) -> list[str]:
     starts = [0, *(match.end() for match in SENTENCES.finditer(text[:300]))]
     starts += [
         match.end()
-        for match in re.finditer(r"[,;] +(?=(?:please )?(?:change|correct|set|update) (?:the|my) )", text[:300])
+        for match in re.finditer(r"[,;:] +(?=(?:please )?(?:change|correct|set|update) (?:the|my) )", text[:300])
     ]
     return [text[start:] for start in starts if text[start:].strip()]
 
@@ -141,6 +142,15 @@ def is_bare(text: str, piece: str, *, labels: bool = True) -> bool:
     return not _TALK.search(rest) and not (labels and _NAMED_FIELD.search(rest))
 
 
+def is_label(text: str) -> bool:
+    """Whether it is nothing but a field's label: `Error:`, "the message -"."""
+    return bool(_LABEL_ALONE.fullmatch(text.strip()))
+
+
+_LABEL_ALONE: Final = later.pattern(
+    r"[*_`>#\- ]*(?:(?:the|full|exact|complete|my|our|new|actual) ){0,3}(?:products?|item|device|sku|error|err|message|msg|fehler(?:meldung)?|foutmelding|erreur|text)(?: (?:name|message|text|msg|code|shown))?[*_`]*\s*[:=.-]+",
+    re.IGNORECASE,
+)
 _QUOTES: Final = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`", "«": "»", "„": "“"}
 
 

@@ -40,7 +40,7 @@ class Details:
         return self.product is not None or self.error is not None
 
 
-_PRODUCT: Final = r"(?:affected |the |my |our )*(?:products?(?:[ _-]?names?)?|items?|device|produkt|produit|producto)(?: name)?(?: affected| concerned)?"
+_PRODUCT: Final = r"(?:affected |the |my |our )*(?:products?(?:[ _-]?names?)?|items?|device|produkt|produit|producto)(?: name)?(?: affected| concerned)?(?: (?:for|of|in) (?:this|that)(?: (?:one|case|time))?)?"
 _ERROR: Final = r"(?:the |full |exact |complete |my |our )*(?:error(?:[ _-]?(?:messages?|text|msg|string))?|(?:err|error)?msg|message|fehler(?:meldung)?|foutmelding|(?:message d')?erreur|mensaje de error)(?: shown| text)?"
 _BEFORE_LABEL: Final = r"(?:(?:ok|okay|so|then|and|first|well|sure|fine|right|anyway|anyhow|here(?:'s| is| comes)|uh+|um+|sorry|hi|hello|thanks|tnx|thx)[,.:!]*[ \t]+){0,4}"
 _LABEL: Final = later.pattern(
@@ -224,7 +224,7 @@ def _name_before(text: str, label: re.Match[str]) -> str:
     if not lines or len(lines) > 3:
         return ""
     name = _BULLET.sub("", lines[-1]).rstrip(" ,;:.-–")
-    name = named(name) or name
+    name = named(name) or product_of(name)
     return name if _is_name(name) else ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from helpbot.dialogue import acts, details, events, phrases, reading
+from helpbot.dialogue import acts, details, events, judging, phrases, reading
 from helpbot.dialogue.actions import OpenCase, Say
 from helpbot.dialogue.answering import answer_reply
 from helpbot.dialogue.conversation import CaseRef, CaseState, Conversation, FieldValue, Owner, Phase
@@ -59,7 +59,7 @@ def person_wanted(now: Conversation, act: acts.PersonWanted, turn: Turn) -> Step
             given.product
             or (
                 not now.product.given
-                and details.product_in(act.text, common=reading.common_words(turn.world.knowledge))
+                and details.product_in(act.text, common=judging.common_words(turn.world.knowledge))
             )
             or ""
         )

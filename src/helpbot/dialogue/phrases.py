@@ -226,6 +226,7 @@ _NONE = _whole(
     _FILLER + r"(?:i|we)(?:'ve| have)? (?:already |just )?(?:closed|dismissed|clicked|lost|deleted|cleared|forgot|forgotten)(?: (?:it|that|the (?:message|error|window|pop-?up|notification|text)|what it said|on it))?(?: away| already| again)*(?:(?:[,.;:-]+| but| because| and| so| what) ?.{0,80})?",
     _FILLER + r"(?:how (?:should|would|could|can) i (?:know|tell|remember)(?: that| this| it)?|who knows|no clue|beats me|search me)\??",
     r"[-–—_/?]+",
+    r"(?:nope|nah|no)[ ,.!-]+(?:none|nothing|no (?:error|message))(?: (?:either|at all|here))?",
     r"(?:it's |its |it is |this is )?(?:just |only |rather )?(?:a )?(?:general|generic)(?: (?:issue|problem|question|thing|one|nature))?", r"(?:it's |it is |it was )?not (?:displayed|shown|visible|given|available|known|applicable)(?: (?:anywhere|at all|there))?",
     r"(?:es (?:wird|gibt|ist|kommt)|er (?:is|wordt)|il n'y a|no (?:hay|sale|aparece))\b.{0,30}\b(?:kein\w*|nichts|geen|niets|pas|aucune?|rien|ning\w+|mensaje|error)\b.{0,40}", r"(?:kein\w*|geen|aucune?|ning\w+) (?:fehler\w*|fout\w*|melding|meldung|message|erreur|mensaje|error|produkt|product|produit|producto)(?: .{0,40})?",
     _FILLER + r"(?:there (?:is|was)|there's|i (?:see|get|have)|we (?:see|get|have)|it shows|shows) no (?:error|message|error message|text|code)(?: (?:i|it|he|she|we|they|just|at all|as|the)\b.{0,80})",
@@ -383,6 +384,12 @@ _SHORTHAND: Final = {
     "wnat": "want",
     "tlak": "talk",
     "w": "with",
+    "some1": "someone",
+    "sum1": "someone",
+    "any1": "anyone",
+    "sb": "somebody",
+    "smb": "somebody",
+    "ppl": "people",
 }
 
 
@@ -417,7 +424,7 @@ _WEIGHTS: Final = tuple(
         ),
         (
             0.6,
-            "contact contacts discuss handle handles responsible hand over pick help assist answer answers reply real actual breathing alive",
+            "contact contacts discuss handle handles responsible hand over pick help assist answer answers reply real actual breathing alive living",
         ),
         (
             0.4,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final
 
 from helpbot import later
@@ -17,11 +16,9 @@ from helpbot.dialogue import details, phrases
 from helpbot.dialogue.acts import (
     Act,
     AddressGiven,
-    Aside,
     Asked,
     Cancelled,
     Chose,
-    Corrected,
     FollowedUp,
     GaveDetails,
     Greeted,
@@ -38,33 +35,37 @@ from helpbot.dialogue.acts import (
 from helpbot.dialogue.conversation import Conversation, Phase
 from helpbot.dialogue.cutting import (
     SENTENCES,
-    Cut,
     cut,
     error_told,
-    fills_nothing,
-    from_each_sentence,
     is_bare,
     labelled_behind,
 )
 from helpbot.dialogue.details import Details
 from helpbot.dialogue.events import UserChose, UserSaid, UserSubmitted
-from helpbot.dialogue.policy import Answer, decide
+from helpbot.dialogue.form_reading import change_in, name_alone, solved_first, while_asking
+from helpbot.dialogue.judging import (
+    FAILS,
+    best_confidence,
+    common_words,
+    diagnosed,
+    exact_ones,
+    is_confident,
+    is_of_another,
+)
 from helpbot.dialogue.reacting import WEIGHTS, likely
 from helpbot.dialogue.values import (
     error_of,
-    is_keyboard_noise,
-    product_of,
+    unquoted,
     without_greeting,
     without_sign_off,
 )
 from helpbot.dialogue.world import World
 from helpbot.knowledge.base import KnowledgeBase
-from helpbot.knowledge.vocabulary import Vocabulary
 from helpbot.messages import Field
 from helpbot.understanding.diagnosis import Diagnosis, InputKind
 from helpbot.understanding.speech import Heard
 
-__all__ = ["common_words", "error_below", "facet_named", "is_different", "pattern_signs", "read", "told_in"]
+__all__ = ["error_below", "facet_named", "is_different", "pattern_signs", "read", "told_in"]
 
 _ORDINALS: Final = (
     (r"1|1\.|1st|one|first|the first|#1|a|top|upper", 1), (r"2|2\.|2nd|two|second|the second|#2|b", 2),
@@ -92,11 +93,17 @@ _HANDOVER_IN_FORM: Final = 0.97  # the same where a value is asked for
 _WHERE: Final = later.pattern(
     r"\b(?:where|which (?:page|menu|screen|place|path|section|article|tab|link))\b.{0,40}\b(?:that|it|this|there|toggle|setting|page|menu|option|button|switch|mapping|checkbox|flag|screen|again|find|was)\b|^where(?: exactly| is (?:that|it|this))?$|^which (?:page|menu|article|section|one)(?: was (?:that|it))?(?: again)?$|\b(?:link|path|source) (?:to|for|of) (?:that|it|this)\b|^where (?:do|can|should|must) i (?:click|go|start|look|begin)\b|^(?:the |what's the |your )?(?:source|sources|link)$|\bhow do i get there\b"
 )
+_WHERE_AGAIN: Final = later.pattern(
+    r"^(?:(?:and|but|so|ok|sorry|wait|um+|uh+) )*(?:where|which (?:page|menu|screen|place|path|section|article|tab))\b.{0,30}\b(?:was|were) (?:that|it|this)\b|^(?:(?:and|but|so|ok|sorry) )*(?:where|which (?:page|menu|screen|place|path|section|article|tab)) (?:again|(?:is|was) (?:that|it|this))\b"
+)
 _TERM: Final = later.pattern(
     r"^(?:and |but |so |ok |then |then, |sorry |what about |how about |and what about )*(?:what (?:does|do|is|are|means?|would|did)|what's|meaning of|define|explain|what about|how about|and)?\s*(?:the |a |an |status |state |by |is |does |do )*[\"']?(?P<term>[\w/ &-]{2,40}?)[\"']?(?: (?:mean|means|stand for|status|then|exactly|again|stands for|tell me|do|for|here|say))*$"
 )
 _DETAIL: Final = later.pattern(
     r"^(?:and |but |so |ok |then |also |sorry )*(?:how (?:long|often|many|much|fast|soon|late)|how (?:do|can|should|would|could|must) (?:i|we|you|one)|when|why|who|what|which|is|are|does|do|can|will|must|should|after|until|if)\b"
+)
+_HOW_LONG: Final = later.pattern(
+    r"^(?:and |but |so |ok |then )*how (?:long|often|many times|soon) (?:do|should|must|can|will|would|does|is) (?:i|we|it|that|this|one)(?: \w+){0,3}$"
 )
 _LEANS: Final = later.pattern(
     r"\b(?:it|that|this|these|those|they|them|there|then|one|ones|again|exactly|he|she|else|its|their)\b|^(?:and|but|so|also|or)\b"
@@ -129,7 +136,7 @@ def read(now: Conversation, event: UserSaid | UserChose | UserSubmitted, world: 
     if not folded and not _has_sign(event.text):
         return SaidNothing(attachments=event.attachments)
     if now.phase is Phase.ASKING:
-        return _while_asking(now, event, folded, world)
+        return while_asking(now, event, folded, world)
     if now.phase is Phase.WITH_AGENT:
         return _while_agent_holds(event, folded)
     return _while_talking(now, event, folded, world)
@@ -160,18 +167,15 @@ def _form(event: UserSubmitted) -> Act:
     )  # fmt: skip
 
 
-def _diagnose(now: Conversation, text: str, world: World) -> Diagnosis:
-    return world.diagnose(text, {"psa": now.psa} if now.psa else {})
-
-
 def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     """The diagnosis with the error as it goes into a case: all of the message where hardly anything else is said."""
     whole = text.strip()
-    told = error_told(whole) or _error_line(whole, world)
-    longer = not diagnosis.error_text or len(diagnosis.error_text) > len(told)
-    if told and longer and _exact(world.diagnose(told, {})):
+    told = whole if _MACHINE.fullmatch(whole) and exact_ones(diagnosis) else _error_block(whole, world)
+    if not told and (quoted := error_told(whole)) and exact_ones(world.diagnose(quoted, {})):
+        told = quoted
+    if told and (told == whole or not diagnosis.error_text or len(diagnosis.error_text) > len(told)):
         return replace(diagnosis, error_text=told)
-    exact = bool(_exact(diagnosis))
+    exact = bool(exact_ones(diagnosis))
     if not exact and _is_told(diagnosis.error_text):
         return replace(diagnosis, error_text="")
     known = exact and phrases.words(whole) <= _FEW and not diagnosis.error_text
@@ -186,21 +190,40 @@ def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     return replace(diagnosis, error_text=error_of(text))
 
 
+_SURE: Final = 0.8  # a value that is cut out of a message about something else
 _TOLD_IN: Final = 400  # characters of a message in which an error is told rather than pasted
-_FEW_LINES: Final = 8
 
 
-def _error_line(text: str, world: World) -> str:
-    """The one line of a short message that is a known error, where all other lines are said to us."""
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
-    if not 1 < len(lines) <= _FEW_LINES or len(text) > 1_000:
+def _error_block(text: str, world: World) -> str:
+    """The one run of lines of a message that is a known error, where what stands above and below is said to us."""
+    if "\n" not in text.strip() or len(text) > _BLOCKS_READ:
         return ""
-    rest = [
-        line
-        for line in lines
-        if not (_is_told(line) or line.endswith(("?", ":", ",")) or phrases.is_greeting(phrases.fold(line)))
-    ]
-    return rest[0] if len(rest) == 1 else ""
+    runs: list[list[str]] = [[]]
+    for line in without_sign_off(text).split("\n"):
+        if not line.strip() or _FENCE.match(line) or _is_said(line.strip()):
+            runs.append([])
+        else:
+            runs[-1].append(line)
+    blocks = ["\n".join(run).strip() for run in runs if run]
+    known = [block for block in blocks[:_MOST_BLOCKS] if exact_ones(world.diagnose(block, {}))]
+    if len(known) != 1 or known[0] == text.strip():
+        return ""
+    return details.labelled(known[0], lone_error_label=True).error or unquoted(known[0])
+
+
+_MACHINE: Final = later.pattern(r"<[A-Za-z!?][\s\S]{0,5000}>|\{\s*\"[\s\S]{0,5000}\}")  # only a program writes so
+_BLOCKS_READ: Final = 3_000  # characters
+_MOST_BLOCKS: Final = 6
+_FENCE: Final = later.pattern(r"\s*(?:```|~~~|[-=_*]{3,})")  # of code, or a rule across
+_HEADER: Final = later.pattern(
+    r"^(?:from|to|sent|date|subject|cc|von|an|betreff|van|aan|onderwerp|de|objet)\s*:", re.IGNORECASE
+)
+
+
+def _is_said(line: str) -> bool:
+    """Whether a line of a message is a greeting, a question, a person's sentence or a mail's header."""
+    greets = phrases.is_greeting(phrases.fold(line))
+    return _is_told(line) or line.endswith(("?", ":", ",")) or greets or bool(_HEADER.match(line))
 
 
 _TELLS: Final = later.pattern(
@@ -211,18 +234,9 @@ _TELLS: Final = later.pattern(
 
 def _is_told(text: str) -> bool:
     """Whether it is a person's own sentence about what goes wrong, and no message that a program shows."""
-    small = text[:1].islower() and phrases.words(text) >= 4 and not re.search(r"\d|[a-z][A-Z]", text)
+    small = text[:1].islower() and not re.search(r"\d|[a-z][A-Z]|[^\w\s,.!?']", text)
     tells = small or bool(_TELLS.search(text))
     return "\n" not in text and tells and not re.search(r"[\[\]{}<>=|:\"“_]|\d{3}", text)
-
-
-def _exact(diagnosis: Diagnosis) -> tuple[str, ...]:
-    """The resolutions whose error stands in the text."""
-    return tuple(
-        problem.candidates[0].resolution
-        for problem in diagnosis.problems
-        if problem.candidates and problem.candidates[0].exact and problem.candidates[0].resolution
-    )
 
 
 def _while_agent_holds(event: UserSaid, folded: str) -> Act:
@@ -233,9 +247,9 @@ def _while_agent_holds(event: UserSaid, folded: str) -> Act:
 
 def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World) -> Act:
     text = event.text
-    plain = _diagnose(now, text, world)
+    plain = diagnosed(now, text, world)
     diagnosis = _with_error(plain, text, world)
-    exact = _exact(diagnosis)
+    exact = exact_ones(diagnosis)
     open_case = now.open_case
     fresh = [name for name in exact if name not in now.offered]
     if not fresh and (phrases.is_person(folded) or diagnosis.handover >= _HANDOVER or _person_beside(text)):
@@ -251,7 +265,7 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
         if act is not None:
             return act
     if now.phase is Phase.CLARIFYING:
-        own = phrases.looks_like_question(text) and _own_answer(now, diagnosis, world)
+        own = phrases.looks_like_question(text) and is_of_another(now, diagnosis, world)
         picked = None if exact else _picked(now, folded, by_words=not own)
         if picked is not None:
             return picked
@@ -262,9 +276,14 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
         act = _heard(now, text, folded, plain, world) or _rather(now, text, folded, plain, world)
         if act is not None:
             return act
-    if now.phase is Phase.CLARIFYING and not exact and phrases.words(folded) <= 8 and not _confident(diagnosis, world):
-        joined = _diagnose(now, f"{now.question}\n{text}", world)
-        if _best_confidence(joined) > _best_confidence(diagnosis):
+    if (
+        now.phase is Phase.CLARIFYING
+        and not exact
+        and phrases.words(folded) <= 8
+        and not is_confident(diagnosis, world)
+    ):
+        joined = diagnosed(now, f"{now.question}\n{text}", world)
+        if best_confidence(joined) > best_confidence(diagnosis):
             return Asked(text=f"{now.question}\n{text}", diagnosis=joined)
     if not exact and _leans_on_answer(now, text, folded, diagnosis, world):
         where = re.match(r"^(?:\w+[,.]? )?(?:where|which (?:page|menu|article|screen))\b", folded)
@@ -279,12 +298,9 @@ def _leans_on_answer(now: Conversation, text: str, folded: str, diagnosis: Diagn
     """Whether a question that is not known by itself goes on about the last answer: in its words, or with "it"."""
     if now.phase not in (Phase.PROPOSING, Phase.RESOLVED) or not now.offered:
         return False
-    if (
-        not (text.rstrip().endswith("?") or phrases.looks_like_question(text))
-        or phrases.words(folded) > _LONGEST_FOLLOW_UP
-    ):
+    if not ("?" in text or phrases.looks_like_question(text)) or phrases.words(folded) > _LONGEST_FOLLOW_UP:
         return False
-    if _confident(diagnosis, world):
+    if is_confident(diagnosis, world):
         return False
     among = {each.resolution for problem in diagnosis.problems for each in problem.candidates[:3]}
     return bool(among & set(now.offered)) or bool(_LEANS.search(folded)) or _shares_words(now, folded, world.knowledge)
@@ -321,7 +337,7 @@ def error_below(text: str, world: World) -> str:
         return ""
     told = world.diagnose(below, {})
     announced = re.search(r"\b(?:error|message|below|says|following|log|text)\b", phrases.fold(above))
-    return below if announced or told.kind is InputKind.ERROR or _exact(told) or _FAILS.search(below) else ""
+    return below if announced or told.kind is InputKind.ERROR or exact_ones(told) or FAILS.search(below) else ""
 
 
 def told_in(text: str, world: World) -> Details:
@@ -329,16 +345,14 @@ def told_in(text: str, world: World) -> Details:
     found = cut(text, "both", world.mark) if len(text) <= _TOLD_IN else None
     given = found.details(_SURE) if found is not None else Details()
     common = common_words(world.knowledge)
-    if given.product and (is_bare(text, given.product) or phrases.fold(given.product) in common):
+    product = given.product or ""
+    if product and (is_bare(text, product) or phrases.fold(product) in common or not _TELLING_NAME.search(product)):
         given = replace(given, product=None)
     return replace(given, error=None) if given.error and is_bare(text, given.error) else given
 
 
-def _best_confidence(diagnosis: Diagnosis) -> float:
-    return max(
-        (problem.candidates[0].confidence for problem in diagnosis.problems if problem.candidates),
-        default=0.0,
-    )
+# What can hardly be anything but a product: several words, or letters and digits. "Davide" and "b4" are neither.
+_TELLING_NAME: Final = later.pattern(r"\S\s+\S|(?=.{4})(?:[A-Za-z]\S*\d|\d\S*[A-Za-z])")
 
 
 def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
@@ -348,7 +362,7 @@ def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis,
     if now.phase is Phase.PROPOSING and now.offered and any(pattern.match(folded) for pattern, _ in _ORDINAL):
         return FollowedUp(text=text, kind="detail")  # a number where nothing was to be chosen: a step, or the answer
     if now.phase in (Phase.PROPOSING, Phase.RESOLVED) and now.offered:
-        leaning = _follow_up(now, text, folded, diagnosis, world)
+        leaning = _follow_up(now, text, folded, diagnosis, world) or _asked_within(now, text, world)
         if leaning is not None:
             return leaning
     act: Act | None = None
@@ -408,7 +422,7 @@ def _helped(now: Conversation, text: str, diagnosis: Diagnosis, world: World, he
     scores = {act: score for act, score in heard.scores.items() if act in WEIGHTS}
     shares = likely({**scores, **pattern_signs(text)})
     best = max(shares, key=lambda name: shares[name])
-    wanted = _LIKELIEST if _own_answer(now, diagnosis, world) else _LIKELIER
+    wanted = _LIKELIEST if is_of_another(now, diagnosis, world) else _LIKELIER
     if shares[best] < wanted or best == "other":
         return None
     if best == "did_not":
@@ -464,8 +478,7 @@ def _beside_no(text: str, error: str) -> str:
     return error if rest and phrases.is_no(rest) else ""
 
 
-# What can be expected in each phase, and how far it must lead over all else: where a value is asked for, a product
-# may be called anything, so more is wanted there.
+# What can be expected in each phase, and how far it must lead over all else.
 _EXPECTED: Final[Mapping[Phase, tuple[tuple[str, ...], float]]] = {
     Phase.LISTENING: (("person", "greeting", "thanks"), 0.2),
     Phase.RESOLVED: (("person", "greeting", "thanks"), 0.2),
@@ -474,9 +487,7 @@ _EXPECTED: Final[Mapping[Phase, tuple[tuple[str, ...], float]]] = {
     Phase.PROPOSING: (("solved", "thanks", "not_solved", "person", "cancel", "will_try"), 0.12),
     Phase.REFUSING: (("person", "solved", "thanks", "cancel", "will_try", "not_solved"), 0.15),
     Phase.WAITING: (("solved", "thanks", "person", "news", "cancel"), 0.2),
-    Phase.ASKING: (("solved", "person", "cancel", "none", "why", "will_try", "not_solved"), 0.2),
 }
-_NONE_LEAD: Final = 0.35  # a value lost is worse than one question more
 _ALIKE: Final = (frozenset({"solved", "thanks"}),)
 _SHORT: Final = 24  # words: longer messages tell a story, and are read for their question
 
@@ -490,15 +501,11 @@ def _heard(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, worl
     if heard is None:
         return None
     act, lead = heard.leading(expected, _ALIKE)
-    if act == "none" or (act == "person" and now.phase is Phase.ASKING):
-        lead_wanted = _NONE_LEAD + 0.1 * (act == "person")  # "Please contact support" may be the error's own words
     if act == "solved" and now.phase is Phase.WAITING and not phrases.tells_state(folded):
         act = "thanks"  # praise alone does not close a case
     if act == "not_solved" and now.phase is Phase.REFUSING:
         act = "person"  # what was told before did not help either
-    if act == "not_solved" and now.phase is Phase.ASKING:
-        act, lead_wanted = "will_try", _NONE_LEAD  # it is said once more that it does not work: the form waits
-    if lead < lead_wanted or (lead < 2 * lead_wanted and _confident(diagnosis, world)):
+    if lead < lead_wanted or (lead < 2 * lead_wanted and is_confident(diagnosis, world)):
         return None
     made: dict[str, Act] = {
         "solved": SaidYes(text=text), "thanks": Thanked(), "not_solved": SaidNo(text=text, error=_beside_no(text, diagnosis.error_text)),
@@ -516,7 +523,7 @@ def _rather(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, wor
     told = diagnosis.error_text or any(problem.unknown_error for problem in diagnosis.problems)
     if now.phase is not Phase.PROPOSING or told or "?" in text or phrases.words(folded) > _SHORT:
         return None
-    if _own_answer(now, diagnosis, world):
+    if is_of_another(now, diagnosis, world):
         return None
     heard = world.hear(text) if not phrases.looks_like_question(text) else None
     if heard is None:
@@ -526,11 +533,6 @@ def _rather(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, wor
     if max(good, bad) < 2 * _RATHER or abs(good - bad) < _RATHER:
         return None
     return SaidYes(text=text) if good > bad else SaidNo(text=text)
-
-
-def _confident(diagnosis: Diagnosis, world: World) -> bool:
-    """Whether the text by itself would be answered."""
-    return any(isinstance(decide(problem, world.policy, world.knowledge), Answer) for problem in diagnosis.problems)
 
 
 def _says_no(text: str, folded: str) -> bool:
@@ -563,9 +565,12 @@ def _follow_up(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, 
         }
         if facet not in mine or (now.psa and facet != now.psa):
             return FollowedUp(text=text, kind="facet", value=facet)
+        if count <= _FACET_ALONE and not is_of_another(now, diagnosis, world):
+            return FollowedUp(text=text, kind="detail")  # what was answered is for that very one
     if is_different(text):
         return None
-    if count <= 12 and _WHERE.search(folded) and not _says_no(text, folded) and not _own_answer(now, diagnosis, world):
+    where = count <= 12 and _WHERE.search(folded) and not _says_no(text, folded)
+    if where and (_WHERE_AGAIN.search(folded) or not is_of_another(now, diagnosis, world)):
         return FollowedUp(text=text, kind="where")
     if count <= 7 and _IF_NOT.match(folded):
         return FollowedUp(text=text, kind="detail")
@@ -578,20 +583,33 @@ def _follow_up(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, 
     if (
         count <= 9
         and _DETAIL.search(folded)
-        and (_LEANS.search(folded) or count <= 4)
-        and (_ABOUT_IT.match(folded) or not _own_answer(now, diagnosis, world))
+        and (_LEANS.search(folded) or count <= 4 or _HOW_LONG.match(folded))
+        and (_ABOUT_IT.match(folded) or _HOW_LONG.match(folded) or not is_of_another(now, diagnosis, world))
     ):
         return FollowedUp(text=text, kind="detail")
     return None
 
 
-def _own_answer(now: Conversation, diagnosis: Diagnosis, world: World) -> bool:
-    """Whether the text by itself is confidently about something else than the last answer."""
-    for problem in diagnosis.problems:
-        decision = decide(problem, world.policy, world.knowledge)
-        if isinstance(decision, Answer) and decision.candidate.resolution not in now.offered:
-            return True
-    return False
+_FACET_ALONE: Final = 3  # words
+
+
+def _asked_within(now: Conversation, text: str, world: World) -> Act | None:
+    """The follow-up that one of several sentences asks, where the others say no no."""
+    spoken = _SMILEY.sub(". ", text[:_READ_FOR_ASKING])
+    parts = [part.strip() for part in _SENTENCE.findall(spoken) if part.strip()]
+    asking = [part for part in parts if part.endswith("?")]
+    if len(parts) < 2 or len(parts) > _FEW_SENTENCES or len(asking) != 1:
+        return None
+    if any(phrases.is_no(phrases.fold(part)) for part in parts if part not in asking):
+        return None
+    part = asking[0]
+    return _follow_up(now, part, phrases.fold(part), diagnosed(now, part, world), world)
+
+
+_SMILEY: Final = later.pattern(r"\s[:;]-?[()DPp](?=\s)")
+_SENTENCE: Final = later.pattern(r"[^.!?\n]+[.!?]*")
+_READ_FOR_ASKING: Final = 500  # characters
+_FEW_SENTENCES: Final = 4
 
 
 def _mentioned(now: Conversation, term: str, knowledge: KnowledgeBase) -> bool:
@@ -626,7 +644,7 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
     """What a user says about a case that is open: news, corrections, solved, the same again."""
     case = now.open_case
     assert case is not None
-    change = _change(now, event.text)
+    change = change_in(now, event.text)
     if change:
         return change
     given = details.labelled(event.text)
@@ -634,7 +652,9 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
         return GaveDetails(product=given.product, error=given.error)
     if now.phase is Phase.WAITING and not case.error_message_given and (late := told_in(event.text, world).error):
         return GaveDetails(error=late)
-    if phrases.is_solved(folded) or (now.phase is Phase.WAITING and _solved_first(event.text)):
+    if now.phase is Phase.WAITING and not case.product_name_given and (late := name_alone(event.text, world)):
+        return GaveDetails(product=late)
+    if phrases.is_solved(folded) or (now.phase is Phase.WAITING and solved_first(event.text)):
         return SaidYes(text=event.text)
     address = details.email_in(event.text)
     if address:
@@ -666,21 +686,6 @@ def _says_again(text: str, product: str, error: str) -> bool:
 def _part_of(error: str, whole: str) -> bool:
     """Whether an error, folded, is what the case holds, which may have more words around it."""
     return phrases.words(error) >= _FEWEST_ALIKE and error in phrases.fold(whole)
-
-
-def _change(now: Conversation, text: str) -> Corrected | None:
-    """A correction of the form or the case: of a named field, or of the product where it only says what was meant."""
-    change = next(filter(None, map(details.change_of, from_each_sentence(text))), Details())
-    if not change:
-        again = details.restated(text)
-        known = now.phase is not Phase.ASKING or (now.product.given if again.product else now.error.given)
-        change = again if again and known else change
-    if change:
-        return Corrected(product=change.product, error=change.error)
-    name = details.meant(text)
-    case = now.open_case
-    before = now.product.value if now.phase is Phase.ASKING else case.product_name if case else ""
-    return Corrected(product=name) if name and before and not _FAILS.search(name) else None
 
 
 def _picked(now: Conversation, folded: str, *, by_words: bool) -> Act | None:
@@ -743,217 +748,6 @@ def _shared(labels: Iterable[tuple[object, str]]) -> set[str]:
     }
 
 
-_OF_PRODUCT: Final = later.pattern(r"^(?:ok |so |and )?(?:the )?(?:affected )?product(?: name)?(?: is| was|'s)\b")
-
-
-def _solved_first(text: str) -> bool:
-    """Whether a message of several sentences begins with the news that it works."""
-    parts = [part for part in SENTENCES.split(text.strip()[:300]) if part and part.strip()]
-    return len(parts) > 1 and 2 <= phrases.words(parts[0]) <= 5 and phrases.is_solved(phrases.fold(parts[0]))
-
-
-def _while_asking(now: Conversation, event: UserSaid, folded: str, world: World) -> Act:
-    text = event.text
-    about_product = bool(_OF_PRODUCT.match(folded))  # "the product is Works Now! Suite"
-    if not about_product and (phrases.is_solved(folded) or _solved_first(text)):
-        return SaidYes(text=text)
-    if not about_product and phrases.is_cancel(folded):
-        return Cancelled()
-    change = _change(now, text)
-    if change:
-        return change
-    found = cut(text, _asked_for(now), world.mark)
-    given = _given_first(now, text, folded, found)
-    if given is not None:
-        return given
-    named = now.asking is Field.PRODUCT_NAME and (_may_be_name(text) or about_product)
-    if phrases.is_why(folded) and phrases.words(folded) <= 14:
-        return WhyWanted()
-    aside = _question_within(text)
-    if aside:
-        return Aside(text=aside, diagnosis=_diagnose(now, aside, world))
-    diagnosis = _diagnose(now, text, world)
-    plain = now.asking is Field.PRODUCT_NAME and phrases.words(folded) <= 6 and not _FAILS.search(text)
-    error_like = bool(_exact(diagnosis)) or (diagnosis.kind is InputKind.ERROR and not named and not plain)
-    beside = _beside_form(now, text, folded, diagnosis, world, named=named, error_like=error_like)
-    if beside is not None:
-        return beside
-    if found is not None and not error_like:
-        if learnt := _cut_out(now, text, found, least=_LIKELY):
-            return learnt
-        if found.nothing >= _NOTHING and not named and not is_bare(text, ""):
-            return SaidNothing()
-    return _value(now, text, diagnosis, world, error_like=error_like)
-
-
-def _given_first(now: Conversation, text: str, folded: str, found: Cut | None) -> Act | None:
-    """What fills the form so plainly that nothing else needs to be looked for in the message."""
-    if found is not None and fills_nothing(text):
-        return SaidNothing()
-    given = _given_details(now, text, found)
-    if given and (given.labelled or found is None):
-        return given
-    if phrases.is_none(folded):
-        return SaidNone(words=text.strip())
-    learnt = _cut_out(now, text, found, least=_SURE) if found is not None else None
-    return learnt or given
-
-
-def _beside_form(
-    now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World, *, named: bool, error_like: bool
-) -> Act | None:
-    """What is said in the middle of the form that is no value: a person wanted, thanks, news, a question."""
-    wanted = (phrases.is_person(folded) and not (named and phrases.has_other_words(folded))) or (
-        diagnosis.handover >= _HANDOVER_IN_FORM and not named
-    )
-    if wanted and not error_like and phrases.words(folded) <= 25:
-        return PersonWanted(text=text)
-    if phrases.is_thanks(folded) or phrases.is_will_try(folded) or phrases.is_greeting(folded):
-        return WillTry()
-    asks = phrases.looks_like_question(text)
-    if phrases.is_news(folded) and asks:
-        return NewsWanted()
-    if now.asking is Field.PRODUCT_NAME and phrases.is_yes(folded) and phrases.words(folded) <= 2:
-        return SaidNothing()
-    if error_like or named:
-        return None
-    act = _heard(now, text, folded, diagnosis, world)
-    return act or (Aside(text=text, diagnosis=diagnosis) if asks else None)
-
-
-_SURE: Final = 0.8  # a value that is taken before anything else is looked for in the message
-_LIKELY: Final = 0.4  # one that is taken when nothing else was found in it
-_NOTHING: Final = 0.9  # a message that fills nothing
-_OVER_GIVEN: Final = 0.93  # a product in place of one that was given already
-
-
-def _asked_for(now: Conversation) -> str:
-    """What the form asks for, in the words of `understanding.marks`."""
-    if now.asking is Field.ERROR_MESSAGE:
-        return "error"
-    return "product" if now.error.settled else "both"
-
-
-def _cut_out(now: Conversation, text: str, found: Cut, *, least: float) -> GaveDetails | Corrected | None:
-    """The values that were learnt to be cut out, as far as the form wants them; None where there are none."""
-    given = found.details(least)
-    product, error = given.product, given.error
-    if not (product and error):  # a value that is all there is belongs to the patterns, which leave it whole
-        product = None if product and is_bare(text, product) else product
-        error = None if error and (is_bare(text, error) or _goes_on(text, error)) else error
-    if product is not None and now.product.settled and not (now.product.declined and error is None):
-        if error is None and found.product_sure >= _OVER_GIVEN and product != now.product.value:
-            return Corrected(product=product)
-        product = None
-    if product is None and error is None:
-        return None
-    if error is None and product is not None and not now.error.settled:
-        rest = text.replace(product, " ", 1)
-        if "\n" in rest.strip() and _FAILS.search(rest):
-            return None  # a second line that may be the error
-        if _says_none(rest):
-            return GaveDetails(product=product, none_said=rest.strip(" ,.;:-\n"))
-    return GaveDetails(product=product, error=error)
-
-
-def _goes_on(text: str, error: str) -> bool:
-    """Whether lines follow the piece that are nothing said to us: a report goes on."""
-    behind = text.partition(error)[2]
-    return "\n" in behind.strip(" \t") and bool(behind.strip()) and is_bare(behind, "", labels=False)
-
-
-_NONE_WORDS: Final = 2  # the fewest that can say that there is none
-
-
-def _says_none(text: str) -> bool:
-    """Whether one of the pieces between commas and stops says that there is no error."""
-    pieces = [piece for piece in re.split(r"[,.;:!?\n]+", text) if phrases.words(piece) >= _NONE_WORDS]
-    return any(phrases.is_none(phrases.fold(piece)) for piece in pieces)
-
-
-_ASIDE: Final = later.pattern(
-    r"^(?:(?:uh+|um+|hm+|ok(?:ay)?|wait|sorry|sry|hang on|hold on|one (?:thing|question|sec)|quick question|question|stop|and|but|so|well|before (?:i do|that|i answer|we go on|this|i forget|you ask)|first|btw|by the way|also|oh)[ ,:.;!-]+){1,4}"
-    r"(?P<question>(?:what|where|why|how|when|which|who|can|could|does|do|did|is|are|will|would|should|may|must)\b[^\n]{3,200}\?)$",
-    re.IGNORECASE,
-)
-
-
-def _question_within(text: str) -> str:
-    """The question in a message of the form that begins with a word of pause: "hm, before that: can I …?"."""
-    match = _ASIDE.match(text.strip())
-    return match["question"] if match else ""
-
-
-def _given_details(now: Conversation, text: str, found: Cut | None) -> GaveDetails | None:
-    """Fields behind labels or told in a sentence. Where only the error is missing, the message is rather the error."""
-    only_error = now.asking is Field.ERROR_MESSAGE and now.product.settled
-    given = details.labelled(text, whole_error=only_error)
-    if not given and not only_error:
-        given = labelled_behind(text)
-    if given:
-        none = given.error if given.error and phrases.is_none(phrases.fold(given.error)) else None
-        error = None if none else given.error
-        if found is not None:
-            given = Details(product=_pared(given.product, found.product, found.product_sure), error=error)
-            error = _pared(error, found.error, found.error_sure)
-        return GaveDetails(product=given.product, error=error, labelled=True, none_said=none or "")
-    told = Details() if only_error else details.in_sentence(text)
-    return GaveDetails(product=told.product, error=told.error) if told else None
-
-
-def _pared(value: str | None, piece: str, sure: float) -> str | None:
-    """A labelled value without what is said behind it: "Product: X, kindly check"."""
-    if value is None or not piece or piece not in value or sure < _LIKELY or is_bare(value, piece):
-        return value
-    return piece
-
-
-_NAME_WORD: Final = later.pattern(r"[A-Z0-9(\"'][\w.+/&'()-]*|[&+/-]|of|for|the|and|with|in")
-_FAILS: Final = later.pattern(
-    r"\b(?:fail(?:ed|ure|s)?|invalid|denied|refused|forbidden|missing|rejected|timeout|exception|crash(?:ed)?|not|cannot|unable|expired|exceeded|please)\b|\berrors?$|[!?:]$",
-    re.IGNORECASE,
-)
-
-
-def _may_be_name(text: str) -> bool:
-    """Whether it is written as names are: few words, every one with a capital or a digit, and nothing that fails."""
-    tokens = text.split()
-    return (
-        2 <= len(tokens) <= 7
-        and "\n" not in text.strip()
-        and all(_NAME_WORD.fullmatch(token.strip(",")) for token in tokens)
-        and not _FAILS.search(text.strip())
-    )
-
-
-def _value(now: Conversation, text: str, diagnosis: Diagnosis, world: World, *, error_like: bool) -> Act:
-    """The field's value: all of the text, unless it plainly belongs to the other field or names the value in a sentence."""
-    whole = text.strip()
-    if is_keyboard_noise(whole):
-        return SaidNothing()
-    if now.asking is Field.ERROR_MESSAGE:
-        return GaveDetails(error=error_of(whole))
-    first, rest = details.in_lines(whole) if not now.error.given else ("", "")
-    if first and not _FAILS.search(first):
-        about = _diagnose(now, rest, world)
-        if (
-            about.kind is InputKind.ERROR
-            or _exact(about)
-            or (not error_like and "\n" not in rest and _FAILS.search(rest))
-        ):
-            return GaveDetails(product=first, error=rest)
-    if error_like and not now.error.settled:
-        product = details.product_in(whole, common=common_words(world.knowledge))
-        return GaveDetails(product=product or None, error=error_of(diagnosis.error_text or whole))
-    if error_like and now.error.given and phrases.fold(whole) == phrases.fold(now.error.value):
-        return SaidNothing()
-    cut = product_of(whole)
-    name = "" if cut != whole else details.meant(whole) or details.product_in(whole, common=frozenset())
-    return GaveDetails(
-        product=name if name and phrases.words(phrases.fold(whole)) <= phrases.words(phrases.fold(name)) + 12 else cut
-    )
-
-
 def facet_named(folded: str, text: str, knowledge: KnowledgeBase) -> str:
     """The one PSA that a text names as the one meant, or nothing. `AT` and its like count in capitals only."""
     named = _psas_in(folded, text, knowledge)
@@ -980,38 +774,6 @@ def _psas_in(folded: str, text: str, knowledge: KnowledgeBase) -> list[str]:
                 found.append(psa)
                 break
     return found
-
-
-class _Of:
-    """A vocabulary as a key: the very same one, as comparing two costs as much as reading them."""
-
-    __slots__ = ("vocabulary",)
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
-
-    def __hash__(self) -> int:
-        return id(self.vocabulary)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Of) and other.vocabulary is self.vocabulary
-
-
-def common_words(knowledge: KnowledgeBase) -> frozenset[str]:
-    """What is no product of the user's own: PSAs, distributors, the company's product and what the knowledge is about."""
-    return _common(_Of(knowledge.vocabulary))
-
-
-@lru_cache(maxsize=8)  # every turn asks; folding hundreds of names each time took longer than the answer
-def _common(of: _Of) -> frozenset[str]:
-    vocabulary = of.vocabulary
-    listed = [*vocabulary.products]
-    for ways in (
-        *vocabulary.entities.values(),
-        *(w for facet in vocabulary.facets.values() for w in facet.values()),
-    ):
-        listed += ways
-    return frozenset(phrases.fold(word) for word in listed)
 
 
 def is_different(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from helpbot.dialogue import acts, details, phrases, reading
+from helpbot.dialogue import acts, details, judging, phrases, reading
 from helpbot.dialogue.actions import ChangeCase, Relay, Say, TellAgents
 from helpbot.dialogue.after import address_given, news
 from helpbot.dialogue.conversation import CaseState, Conversation, FieldValue, Owner, Phase
@@ -92,7 +92,7 @@ def not_solved(now: Conversation, act: acts.SaidNo, turn: Turn) -> Step:
         now = replace(now, error=FieldValue(value=act.error, given=True))
     for text in (act.text, now.question):  # the product was often named where the problem was first told
         if text and not now.product.given:
-            product = details.product_in(text, common=reading.common_words(turn.world.knowledge))
+            product = details.product_in(text, common=judging.common_words(turn.world.knowledge))
             product = product or reading.told_in(text, turn.world).product or ""
             if product:
                 now = replace(now, product=FieldValue(value=product, given=True))

@@ -11,7 +11,15 @@ from typing import Final
 from helpbot import later
 from helpbot.dialogue.phrases import fold, words
 
-__all__ = ["error_of", "is_keyboard_noise", "product_of", "unfenced", "without_greeting", "without_sign_off"]
+__all__ = [
+    "error_of",
+    "is_keyboard_noise",
+    "product_of",
+    "unfenced",
+    "unquoted",
+    "without_greeting",
+    "without_sign_off",
+]
 
 # Words before a name. Each needs a pause behind it, for a product may be called "Fine Art Printer" or "Thanks Mate".
 _OPENING: Final = r"(?:ok(?:ay)?|k|fine|right|sure|well|alright|all right|then|so|uh+|um+|uhm|hm+|mm+|ah+|oh|er+|sorry|sry|anyway|here you go|here it is|here we go|there you go|here|good|great|hi|hello|hey|thx|thanks|thank you|tnx|cheers|one sec|let me see|let me check|got it|found it|of course|certainly|understood)"
@@ -43,7 +51,7 @@ _NO_NAME: Final = later.pattern(
 _PAIRS: Final = {'"': '"', "“": "”", "'": "'", "‘": "’", "`": "`", "«": "»", "„": "“"}
 
 _SIGN_OFF: Final = later.pattern(
-    r"\n\s*(?:--\s*\n|(?:(?:kind|best|warm|with kind|many)\s+)?(?:regards|wishes)\b|best,?\s*\n|thanks(?: in advance| a lot| so much)?\b|thank you\b|many thanks\b|thx\b|cheers\b|yours (?:sincerely|faithfully)\b|sincerely\b|mfg\b|mit freundlichen\b|viele gr(?:ü|ue)(?:ß|ss)e\b|met vriendelijke\b|groet(?:en|jes)?\b|cordialement\b|bien (?:à|a) vous\b|sent from my\b|please (?:help|advise|fix)\b)[\s\S]{0,300}$",
+    r"\n\s*(?:--\s*\n|(?:(?:kind|best|warm|warmest|with (?:kind|best|friendly)|friendly|many)\s+)?(?:regards|wishes|greetings)\b|best,?\s*\n|thanks(?: in advance| a lot| so much)?\b|thank you\b|many thanks\b|thx\b|cheers\b|yours (?:sincerely|faithfully)\b|sincerely\b|mfg\b|mit freundlichen\b|viele gr(?:ü|ue)(?:ß|ss)e\b|met vriendelijke\b|groet(?:en|jes)?\b|cordialement\b|bien (?:à|a) vous\b|sent from my\b|please (?:help|advise|fix)\b)[\s\S]{0,300}$",
     re.IGNORECASE,
 )
 _GREETING_LINE: Final = later.pattern(
@@ -81,7 +89,7 @@ def product_of(text: str) -> str:
     if framed or rest != whole or _TAIL.search(value):
         cut = _TAIL.sub("", value).strip()
         value = cut if len(cut) >= 2 and (framed or _is_name(cut)) else value
-    value = _unquoted(value.strip()) if value != whole else whole  # quotes that are all there is are the user's own
+    value = unquoted(value.strip()) if value != whole else whole  # quotes that are all there is are the user's own
     return value if len(value) >= 2 else whole
 
 
@@ -117,17 +125,34 @@ def _is_talk(text: str) -> bool:
 def error_of(text: str) -> str:
     """The error message in an answer to "what does it say?", without what leads to it, fences and a sign-off."""
     value = unfenced(without_sign_off(text.strip()))
+    if (inside := fenced_inside(value)) and inside != value:
+        return inside
     for _ in range(3):
         before = value
         value = unfenced(value[_lead_end(value) :].strip("\n"))
         framed = _ERROR_FRAME.match(value[:_MOST])
         if framed and (framed["mark"].strip() or "\n" in framed["mark"] or _CASED.match(framed["value"])):
-            value = _unquoted(value[framed.start("value") :])
+            value = unquoted(value[framed.start("value") :])
         if value == before:
             break
     value = unfenced(value.strip())
     cut = value != text.strip()  # quotation marks that are all there is around it are the user's own
-    return (_unquoted(value) if cut else value) or text.strip()
+    return (unquoted(value) if cut else value) or text.strip()
+
+
+_FENCED: Final = later.pattern(
+    r"(?:^|\n)[ \t]*(?:```|~~~)(?:[\w+-]*[ \t]*\n)?(?P<code>[^`~]+?)\n?[ \t]*(?:```|~~~)[ \t]*(?=\n|$)"
+)
+
+
+def fenced_inside(text: str) -> str:
+    """The one code block of a message, where all that stands around it is said to somebody; else nothing."""
+    found = list(_FENCED.finditer(text[:_MOST]))
+    if len(found) != 1 or len(text) > _MOST:
+        return ""
+    around = [line for line in (text[: found[0].start()] + "\n" + text[found[0].end() :]).split("\n") if line.strip()]
+    talk = bool(around) and all(_is_talk(line.strip()) or line.rstrip().endswith((":", "?", "!")) for line in around)
+    return found[0]["code"] if talk else ""
 
 
 def _lead_end(text: str) -> int:
@@ -167,7 +192,7 @@ def unfenced(value: str) -> str:
     return value
 
 
-def _unquoted(value: str) -> str:
+def unquoted(value: str) -> str:
     """Without a pair of quotation marks around all of it."""
     if len(value) > 2 and _PAIRS.get(value[0]) == value[-1] and value[1:-1].count(value[-1]) == 0:
         return value[1:-1]

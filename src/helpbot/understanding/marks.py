@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from helpbot.later import dataclass
 from helpbot.messages import NOTHING
 
-__all__ = ["ASKED", "Example", "Mark", "Marker", "Marks", "varied"]
+__all__ = ["ASKED", "MEANT", "Example", "Mark", "Marker", "Marks", "varied"]
 
 ASKED: Final = ("product", "error", "both", "nothing")
+MEANT: Final = ("value", "none", "cancel", "solved", "person", "question", "noise", "remark")
 _FIELDS: Final = ("product", "error")
 _TOKEN: Final = re.compile(r"\w+|[^\w\s]")
 _EDGES: Final = 160  # places where a piece may begin or end; in longer texts only the ends of lines count
@@ -49,13 +50,15 @@ Piece = tuple[int, int, float]  # first and last token, and its share of what is
 class Example:
     """A marked message: what was asked for (one of ASKED), and the pieces that are the values (None: not given).
 
-    `proposed` are pieces that patterns take for a value, by the pattern's name.
+    `act` (one of MEANT) is what a message without a value does. `proposed` are pieces that patterns take for a value,
+    by the pattern's name.
     """
 
     text: str
     asked: str
     product: str | None = None
     error: str | None = None
+    act: str = "value"
     proposed: Mapping[str, str] = field(default_factory=lambda: NOTHING)
 
 
