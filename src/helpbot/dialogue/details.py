@@ -12,7 +12,7 @@ from typing import Final
 
 from helpbot import later
 from helpbot.dialogue.phrases import fold, words
-from helpbot.dialogue.values import product_of, unfenced, without_sign_off
+from helpbot.dialogue.values import fenced_inside, product_of, unfenced, without_sign_off
 from helpbot.later import dataclass
 
 __all__ = [
@@ -164,6 +164,8 @@ def labelled(text: str, *, lone_error_label: bool = True, whole_error: bool = Fa
     """
     inner = unfenced(text.strip()) if "```" in text or "~~~" in text else text
     found = _from_json(inner.strip(), strict=whole_error)
+    if not found and inner is not text and (code := fenced_inside(text)):
+        found = _from_json(code.strip(), strict=whole_error)
     if found:
         return found
     matches = list(_LABEL.finditer(inner))

@@ -72,12 +72,12 @@ _OVER_GIVEN: Final = 0.93  # a product in place of one that was given already
 def while_asking(now: Conversation, event: UserSaid, folded: str, world: World) -> Act:
     """What a message means to the form."""
     text = event.text
-    about_product = bool(_OF_PRODUCT.match(folded))  # "the product is Works Now! Suite"
+    about_product = bool(_OF_PRODUCT.match(folded)) or _has_labels(text)  # "the product is Works Now! Suite"
     if not about_product and (phrases.is_solved(folded) or solved_first(text)):
         return SaidYes(text=text)
     if not about_product and phrases.is_cancel(folded):
         return Cancelled()
-    if change := change_in(now, text):
+    if change := change_in(now, text, world):
         return change
     asked = _asked_for(now)
     learnt = cut(text, asked, world.mark)
@@ -94,7 +94,9 @@ def while_asking(now: Conversation, event: UserSaid, folded: str, world: World) 
     if aside := _question_within(text):
         return Aside(text=aside, diagnosis=diagnosed(now, aside, world))
     diagnosis = diagnosed(now, text, world)
-    if not exact_ones(diagnosis) and not (now.asking is Field.PRODUCT_NAME and _is_named(text, folded)):
+    if (not exact_ones(diagnosis) or phrases.looks_like_question(text)) and not (
+        now.asking is Field.PRODUCT_NAME and _is_named(text, folded)
+    ):
         own = without_greeting(without_sign_off(text.strip()))
         heard = world.hear(own)
         shares = filling.likely(form_signs(own, asked, heard, found))
@@ -103,6 +105,12 @@ def while_asking(now: Conversation, event: UserSaid, folded: str, world: World) 
         if beside >= _MEANT and not (meant == "nothing" and _says_nothing_known(text, heard)):
             return _beside_value(meant, text, folded, heard, diagnosis)
     return _value_given(now, text, learnt, diagnosis, world)
+
+
+def _has_labels(text: str) -> bool:
+    """Whether lines of it are a form's: `Product: …`."""
+    given = details.labelled(text) if ":" in text or "=" in text else Details()
+    return given.product is not None and "\n" in text
 
 
 def _is_named(text: str, folded: str) -> bool:
@@ -134,10 +142,15 @@ def form_signs(text: str, asked: str, heard: Heard | None, found: Cut) -> dict[s
     length = phrases.words(folded)
     asks = phrases.looks_like_question(text)
     given = details.in_sentence(text)
+    parts = [phrases.fold(part) for part in SENTENCES.split(text[:_PARTS_READ]) if part and part.strip()]
+    parts = parts if len(parts) > 1 else []
     said = {
         "is_cancel": phrases.is_cancel(folded),
         "is_solved": phrases.is_solved(folded) or solved_first(text),
         "is_none": phrases.is_none(folded),
+        "part_cancel": any(map(phrases.is_cancel, parts)),
+        "part_solved": any(map(phrases.is_solved, parts)),
+        "part_person": any(map(phrases.is_person, parts)),
         "piece_none": _says_none(text),
         "is_person": phrases.is_person(folded),
         "person_alone": phrases.is_person(folded) and not phrases.has_other_words(folded),
@@ -174,6 +187,7 @@ def form_signs(text: str, asked: str, heard: Heard | None, found: Cut) -> dict[s
     return signs
 
 
+_PARTS_READ: Final = 600  # characters
 _FEW_WORDS: Final = 4
 _MANY_WORDS: Final = 16
 
@@ -233,7 +247,7 @@ def solved_first(text: str) -> bool:
     return len(parts) > 1 and 2 <= phrases.words(parts[0]) <= 5 and phrases.is_solved(phrases.fold(parts[0]))
 
 
-def change_in(now: Conversation, text: str) -> Corrected | None:
+def change_in(now: Conversation, text: str, world: World) -> Corrected | None:
     """A correction of the form or the case: of a named field, or of the product where it only says what was meant."""
     change = next(filter(None, map(details.change_of, from_each_sentence(text))), Details())
     if not change:
@@ -241,11 +255,46 @@ def change_in(now: Conversation, text: str) -> Corrected | None:
         known = now.phase is not Phase.ASKING or (now.product.given if again.product else now.error.given)
         change = again if again and known else change
     if change:
-        return Corrected(product=change.product, error=change.error)
-    name = details.meant(text)
+        return _without_remark(Corrected(product=change.product, error=change.error), text, world)
     case = now.open_case
     before = now.product.value if now.phase is Phase.ASKING else case.product_name if case else ""
-    return Corrected(product=name) if name and before and not FAILS.search(name) else None
+    if before and (name := _in_place_of(before, text)):
+        return Corrected(product=name)
+    name = details.meant(text)
+    if not name or not before or FAILS.search(name) or phrases.is_thanks(phrases.fold(text)):
+        return None
+    return Corrected(product=name) if not phrases.is_thanks(phrases.fold(name)) else None
+
+
+def _in_place_of(before: str, text: str) -> str:
+    """What a sentence puts in the place of the product told before: "I meant the T57W, not the T54W"."""
+    for part in from_each_sentence(text):
+        contrast = _CONTRAST.search(part[:_CONTRASTED])
+        if contrast and phrases.fold(contrast["old"].strip("\"'“”")) == phrases.fold(before):
+            name = details.meant(contrast["new"]) or product_of(_MEANT_LEAD.sub("", contrast["new"].strip()))
+            return name.strip('"“”') if phrases.fold(name) != phrases.fold(before) else ""
+    return ""
+
+
+_CONTRASTED: Final = 300  # characters
+_CONTRAST: Final = later.pattern(
+    r"^(?P<new>[^\n]{2,120}?)[,;]? +(?:and +|but +)?(?:not|instead of|rather than) +(?:the +|a +)?(?P<old>[^\n]{2,100}?)[.!]*$"
+)
+_MEANT_LEAD: Final = later.pattern(
+    r"^(?:[^\n]{0,60}?\b)?(?:i (?:meant|mean)(?: to (?:say|write))?|it (?:should|must) (?:be|read|say)|it(?:'s| is| was)|should be|make it|that is)(?: actually| really)? +(?:the +|our +|my +)?",
+    re.IGNORECASE,
+)
+
+
+def _without_remark(change: Corrected, text: str, world: World) -> Corrected:
+    """A correction without what is said behind the value, as it was learnt: "to the P27h-30, looked at the wrong line"."""
+    found = cut(text, "both", world.mark)
+    if found is None:
+        return change
+    return Corrected(
+        product=_pared(change.product, found.product, found.product_sure),
+        error=_pared(change.error, found.error, found.error_sure),
+    )
 
 
 def _asked_for(now: Conversation) -> str:
@@ -269,7 +318,7 @@ def _cut_out(now: Conversation, text: str, found: Cut, *, least: float) -> GaveD
         product = None if product and is_bare(text, product) else product
         error = None if error and (is_bare(text, error) or _goes_on(text, error)) else error
     if product is not None and now.product.settled and not (now.product.declined and error is None):
-        if error is None and found.product_sure >= _OVER_GIVEN and product != now.product.value:
+        if error is None and found.product_sure >= _OVER_GIVEN and product != now.product.value and "\n" not in text:
             return Corrected(product=product)
         product = None
     if product is None and error is None:
@@ -356,7 +405,19 @@ def _behind_labels(now: Conversation, text: str, learnt: Cut | None) -> GaveDeta
             and learnt.product not in (error or "")
         ):
             product = learnt.product  # told in the words in front of the label
+    if product and error is None and not none and not now.error.settled:
+        product, none = _none_beside(text, product)
     return GaveDetails(product=product, error=error, labelled=True, none_said=none or "")
+
+
+def _none_beside(text: str, product: str) -> tuple[str, str]:
+    """A labelled product without the sentence behind it that says there is no error, and that sentence."""
+    start = text.index(product) if product in text else len(text)
+    for end in re.finditer(r"[.!,;\n]+\s*", text[start:]):
+        behind = text[start + end.end() :].strip()
+        if behind and _says_none(behind):
+            return text[start : start + end.start()].strip() or product, behind
+    return product, ""
 
 
 def _pared(value: str | None, piece: str, sure: float) -> str | None:

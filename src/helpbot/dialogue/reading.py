@@ -173,7 +173,7 @@ def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     told = whole if _MACHINE.fullmatch(whole) and exact_ones(diagnosis) else _error_block(whole, world)
     if not told and (quoted := error_told(whole)) and exact_ones(world.diagnose(quoted, {})):
         told = quoted
-    if told and (told == whole or not diagnosis.error_text or len(diagnosis.error_text) > len(told)):
+    if told and (told == whole or not diagnosis.error_text or len(diagnosis.error_text) >= len(told)):
         return replace(diagnosis, error_text=told)
     exact = bool(exact_ones(diagnosis))
     if not exact and _is_told(diagnosis.error_text):
@@ -252,8 +252,12 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
     exact = exact_ones(diagnosis)
     open_case = now.open_case
     fresh = [name for name in exact if name not in now.offered]
+    error = diagnosis.error_text if diagnosis.error_text != text.strip() else ""
+    rest = text.replace(error, "\n", 1) if error else text  # "please contact support" may be the error's own words
+    if fresh and error and _person_beside(rest):
+        return PersonWanted(text=text, error=error)
     if not fresh and (phrases.is_person(folded) or diagnosis.handover >= _HANDOVER or _person_beside(text)):
-        return PersonWanted(text=text, error=diagnosis.error_text if diagnosis.error_text != text.strip() else "")
+        return PersonWanted(text=text, error=error)
     if now.phase in (Phase.PROPOSING, Phase.REFUSING) and open_case is None:
         given = details.labelled(text) if not exact or "\n" in text.strip() else Details()
         given = given or labelled_behind(text)
@@ -318,7 +322,7 @@ def _shares_words(now: Conversation, folded: str, knowledge: KnowledgeBase) -> b
     )
 
 
-_CALL: Final = 7  # words of a sentence that does nothing but call for a person
+_CALL: Final = 12  # words of a sentence that does nothing but call for a person
 
 
 def _person_beside(text: str) -> bool:
@@ -351,8 +355,8 @@ def told_in(text: str, world: World) -> Details:
     return replace(given, error=None) if given.error and is_bare(text, given.error) else given
 
 
-# What can hardly be anything but a product: several words, or letters and digits. "Davide" and "b4" are neither.
-_TELLING_NAME: Final = later.pattern(r"\S\s+\S|(?=.{4})(?:[A-Za-z]\S*\d|\d\S*[A-Za-z])")
+# What can hardly be anything but a product: letters and digits, or two words with capitals. "Davide" and "b4" are none.
+_TELLING_NAME: Final = later.pattern(r"(?=\S{3})(?:[A-Za-z]\S*\d|\d\S*[A-Za-z])|\b[A-Z][\w.-]*\s+[A-Z0-9][\w.-]*")
 
 
 def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
@@ -387,7 +391,7 @@ def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, w
         return _helped(now, own, diagnosis, world, heard)
     if phrases.is_solved(folded):
         return SaidYes(text=text)
-    if now.phase is Phase.REFUSING and (phrases.is_go_ahead(folded) or _AGREES.match(folded)):
+    if now.phase is Phase.REFUSING and (phrases.is_go_ahead(folded) or (_AGREES.match(folded) and not _asks(text))):
         return SaidYes(text=text)
     if phrases.is_thanks(folded):
         return Thanked()
@@ -425,6 +429,8 @@ def _helped(now: Conversation, text: str, diagnosis: Diagnosis, world: World, he
     wanted = _LIKELIEST if is_of_another(now, diagnosis, world) else _LIKELIER
     if shares[best] < wanted or best == "other":
         return None
+    if best == "helped" and text.rstrip().endswith("?") and not phrases.is_solved(phrases.fold(text)):
+        return None
     if best == "did_not":
         labelled = details.labelled(text).error or labelled_behind(text).error or ""
         return SaidNo(text=text, error=labelled or _beside_no(text, diagnosis.error_text))
@@ -458,7 +464,14 @@ _SHORT_REACTION: Final = 6  # words, as bench/reactions.py counts them
 _LONG_REACTION: Final = 20
 
 
-_AGREES: Final = later.pattern(r"^(?:yes|yeah|yep|sure|ja|oui|please do|ok(?:ay)?)\b[^?]{0,30}$")
+_AGREES: Final = later.pattern(
+    r"^(?:(?:oh|ok(?:ay)?|well|hm+|um+) )?(?:yes|yeah|yea|yah?|ye|yep|yup|yh|aye|sure|ja|jo|oui|si|sí|tak|jawohl|of course|certainly|definitely|absolutely|go ahead|go for it|(?:please|pls|plz)? ?do(?: (?:so|that|it))?|ok(?:ay)?|k|fine|alright|that would be (?:great|nice|good|kind|lovely|helpful|perfect))\b[^?]{0,200}$"
+)
+
+
+def _asks(text: str) -> bool:
+    """Whether it asks something."""
+    return phrases.looks_like_question(text) or text.rstrip().endswith("?")
 
 
 def _beside_case(text: str, folded: str) -> Act | None:
@@ -552,11 +565,12 @@ def _says_no(text: str, folded: str) -> bool:
 def _follow_up(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
     """A question that leans on the last answer: another PSA, a term of it, where something is, how long it takes."""
     count = phrases.words(folded)
-    if count > 14:
+    if count > 20:
         return None
     folded = folded.rstrip("? ")
     facet = facet_named(folded, text, world.knowledge)
-    if facet and count <= 10 and (text.rstrip().endswith("?") or count <= 4 or _ABOUT_FACET.search(folded)):
+    leads = bool(_FACET_FIRST.match(folded))
+    if facet and (count <= 10 or leads) and (text.rstrip().endswith("?") or count <= 4 or _ABOUT_FACET.search(folded)):
         mine = {
             value
             for name in now.offered
@@ -567,7 +581,7 @@ def _follow_up(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, 
             return FollowedUp(text=text, kind="facet", value=facet)
         if count <= _FACET_ALONE and not is_of_another(now, diagnosis, world):
             return FollowedUp(text=text, kind="detail")  # what was answered is for that very one
-    if is_different(text):
+    if count > 14 or is_different(text):
         return None
     where = count <= 12 and _WHERE.search(folded) and not _says_no(text, folded)
     if where and (_WHERE_AGAIN.search(folded) or not is_of_another(now, diagnosis, world)):
@@ -590,6 +604,9 @@ def _follow_up(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, 
     return None
 
 
+_FACET_FIRST: Final = later.pattern(
+    r"^(?:and|but|so|what about|how about) (?:how|what|does|is|if|when|with|for|on|in|do)\b"
+)
 _FACET_ALONE: Final = 3  # words
 
 
@@ -644,7 +661,7 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
     """What a user says about a case that is open: news, corrections, solved, the same again."""
     case = now.open_case
     assert case is not None
-    change = change_in(now, event.text)
+    change = change_in(now, event.text, world)
     if change:
         return change
     given = details.labelled(event.text)
