@@ -92,7 +92,7 @@ _SENTENCE_ERROR: Final = later.pattern(
 )
 _SENTENCE_PRODUCT: Final = later.pattern(
     r"(?:^|[\s,.;(])(?:(?:the )?(?:affected )?(?:product|thing|item|device)(?: name)?(?: (?:is|was)(?: (?:called|named))?|'s)|(?:it(?:'s|’s| is)|this is|that(?:'s| is|’s))(?: about| for| with| on)?(?= (?:the|our|my|a|an) )|"
-    r"(?:it |this |that )?(?:happens?|occurs?|fails?|appears?|concerns?|affects?|comes up|goes wrong|is|was|get (?:it|this|that)|see (?:it|this|that))(?: only| just| always| mainly)? (?:with|for|on|when (?:i|we) (?:quote|order|sync|add|use))|"
+    r"(?:it|this|that) (?:is|was)(?: only| just| always| mainly)? (?:with|for|on)|(?:it |this |that )?(?:happens?|occurs?|fails?|appears?|concerns?|affects?|comes up|goes wrong|get (?:it|this|that)|see (?:it|this|that))(?: only| just| always| mainly)? (?:with|for|on|when (?:i|we) (?:quote|order|sync|add|use))|"
     r"(?:issues?|problems?|trouble|errors?)(?: is| are| occurs?| happens?)?(?: only| just)? (?:with|for|on|concerning)|when (?:i|we)(?: try to)? (?:quote|order|sync|add|use)|(?:we|i)(?: only| also| mainly)? (?:sell|quote|order|hit (?:this|it)|see (?:this|it)|get (?:this|it))(?: only| mostly)?(?: on| with| for)?(?: (?:a|an|the|every|each) (?:quote|order)s? (?:with|for|of))?(?= (?:the|our|an?) )|(?:quote|order)s? (?:with|for|of)(?= the ))"
     r" (?:(?:the |our |my |a |an |product |item |all |called |named )*)(?=(?P<value>[^\n]+))",
     re.IGNORECASE,
@@ -164,7 +164,7 @@ def labelled(text: str, *, lone_error_label: bool = True, whole_error: bool = Fa
     """
     inner = unfenced(text.strip()) if "```" in text or "~~~" in text else text
     found = _from_json(inner.strip(), strict=whole_error)
-    if not found and inner is not text and (code := fenced_inside(text)):
+    if not found and "```" in text and (code := fenced_inside(text)):
         found = _from_json(code.strip(), strict=whole_error)
     if found:
         return found

@@ -94,7 +94,7 @@ def while_asking(now: Conversation, event: UserSaid, folded: str, world: World) 
     if aside := _question_within(text):
         return Aside(text=aside, diagnosis=diagnosed(now, aside, world))
     diagnosis = diagnosed(now, text, world)
-    if (not exact_ones(diagnosis) or phrases.looks_like_question(text)) and not (
+    if (not exact_ones(diagnosis) or "?" in text) and not (
         now.asking is Field.PRODUCT_NAME and _is_named(text, folded)
     ):
         own = without_greeting(without_sign_off(text.strip()))

@@ -226,6 +226,7 @@ _NONE = _whole(
     _FILLER + r"(?:i|we)(?:'ve| have)? (?:already |just )?(?:closed|dismissed|clicked|lost|deleted|cleared|forgot|forgotten)(?: (?:it|that|the (?:message|error|window|pop-?up|notification|text)|what it said|on it))?(?: away| already| again)*(?:(?:[,.;:-]+| but| because| and| so| what) ?.{0,80})?",
     _FILLER + r"(?:how (?:should|would|could|can) i (?:know|tell|remember)(?: that| this| it)?|who knows|no clue|beats me|search me)\??",
     r"[-–—_/?]+",
+    r"(?:the )?(?:error ?)?(?:message|text|msg|error) (?:i|we) (?:can(?:'?t|not| not)|could(?:n'?t| not)) (?:copy|select|paste|read|get|catch)\b.{0,120}",
     r"(?:nope|nah|no)[ ,.!-]+(?:none|nothing|no (?:error|message))(?: (?:either|at all|here))?",
     r"(?:it's |its |it is |this is )?(?:just |only |rather )?(?:a )?(?:general|generic)(?: (?:issue|problem|question|thing|one|nature))?", r"(?:it's |it is |it was )?not (?:displayed|shown|visible|given|available|known|applicable)(?: (?:anywhere|at all|there))?",
     r"(?:es (?:wird|gibt|ist|kommt)|er (?:is|wordt)|il n'y a|no (?:hay|sale|aparece))\b.{0,30}\b(?:kein\w*|nichts|geen|niets|pas|aucune?|rien|ning\w+|mensaje|error)\b.{0,40}", r"(?:kein\w*|geen|aucune?|ning\w+) (?:fehler\w*|fout\w*|melding|meldung|message|erreur|mensaje|error|produkt|product|produit|producto)(?: .{0,40})?",

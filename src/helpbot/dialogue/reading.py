@@ -465,7 +465,7 @@ _LONG_REACTION: Final = 20
 
 
 _AGREES: Final = later.pattern(
-    r"^(?:(?:oh|ok(?:ay)?|well|hm+|um+) )?(?:yes|yeah|yea|yah?|ye|yep|yup|yh|aye|sure|ja|jo|oui|si|sí|tak|jawohl|of course|certainly|definitely|absolutely|go ahead|go for it|(?:please|pls|plz)? ?do(?: (?:so|that|it))?|ok(?:ay)?|k|fine|alright|that would be (?:great|nice|good|kind|lovely|helpful|perfect))\b[^?]{0,200}$"
+    r"^(?:(?:oh|ok(?:ay)?|well|hm+|um+) )?(?:(?:yes|yeah|yea|yah?|ye|yep|yup|yh|aye|sure|ja|jo|oui|si|sí|tak|jawohl|of course|certainly|definitely|absolutely|go ahead|go for it|(?:please|pls|plz) do|do (?:so|that|it)|that would be (?:great|nice|good|kind|lovely|helpful|perfect))\b[^?]{0,200}|(?:ok(?:ay)?|k|fine|alright|please|pls)\b[^?.!;]{0,30})$"
 )
 
 
