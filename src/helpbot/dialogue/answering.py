@@ -94,7 +94,7 @@ def _learn(now: Conversation, diagnosis: Diagnosis, text: str, world: World) -> 
             product = told
         if not product or phrases.fold(product) in common:
             product = details.product_in(text, common=common)
-        if product:
+        if product and product not in now.error.value:
             now = replace(now, product=FieldValue(value=product, given=True))
     return replace(now, psa=diagnosis.facets.get("psa", now.psa))
 

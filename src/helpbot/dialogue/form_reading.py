@@ -89,7 +89,7 @@ def while_asking(now: Conversation, event: UserSaid, folded: str, world: World) 
     given = _behind_labels(now, text, learnt)
     if given is not None:
         return given
-    if phrases.is_none(folded):
+    if phrases.is_none(folded) and not found.details(_SURE):
         return SaidNone(words=text.strip())
     if aside := _question_within(text):
         return Aside(text=aside, diagnosis=diagnosed(now, aside, world))
@@ -157,6 +157,7 @@ def form_signs(text: str, asked: str, heard: Heard | None, found: Cut) -> dict[s
         "is_why": phrases.is_why(folded),
         "is_news": phrases.is_news(folded),
         "asks": asks,
+        "asks_within": "?" in text and not text.rstrip().endswith("?"),
         "ends_asking": text.rstrip().endswith("?"),
         "is_thanks": phrases.is_thanks(folded),
         "is_waiting": phrases.is_will_try(folded) or phrases.is_greeting(folded),
