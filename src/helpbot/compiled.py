@@ -47,7 +47,7 @@ T = TypeVar("T")
 
 __all__ = ["FORMAT", "Compiled", "is_compiled", "open_engine"]
 
-FORMAT: Final = 8  # grows with every change of what is learnt or how it is written
+FORMAT: Final = 9  # grows with every change of what is learnt or how it is written
 _MAGIC: Final = b"HELPBOTE"
 _FIRST: Final = struct.Struct("<8sIIQ32s")  # magic, format, length of the header, whole length, checksum of the rest
 _ALIGN: Final = 64

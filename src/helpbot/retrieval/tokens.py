@@ -184,12 +184,13 @@ class _Phrases:
         self._meanings = dict(meanings)
         longest_first = sorted(self._meanings, key=lambda phrase: (-len(phrase), phrase))
         spaced = (r"\s+".join(map(re.escape, phrase.split())) for phrase in longest_first)
-        self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(spaced)})(?!\w)", re.IGNORECASE)
+        # Both sides in small letters: a pattern that folds case itself takes three times as long.
+        self._pattern = re.compile(rf"(?<!\w)(?:{'|'.join(spaced)})(?!\w)")
 
     def meanings(self, text: str) -> list[str]:
         found: list[str] = []
-        for phrase in self._pattern.findall(text):
-            found += self._meanings.get(" ".join(phrase.lower().split()), ())
+        for phrase in self._pattern.findall(text.lower()):
+            found += self._meanings.get(" ".join(phrase.split()), ())
         return found
 
 

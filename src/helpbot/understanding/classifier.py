@@ -10,6 +10,7 @@ training (docs/quality.md has what else was tried).
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import log
@@ -48,27 +49,33 @@ class Kernel:
     sharpness: float = 2.0  # of the Gaussian over 1 - cosine
     ridge: float = 0.1
 
-    def of_words(self, likeness: NDArray[np.floating]) -> Doubles:
+    def of_words(self, likeness: Floats) -> Floats:
         """The kernel of words, from their likeness (0 to 1)."""
-        return np.asarray(np.square(likeness + self.shift), np.float64)
+        near: Floats = likeness + np.float32(self.shift)
+        near *= near
+        return near
 
-    def of_meaning(self, cosines: NDArray[np.floating]) -> Doubles:
+    def of_meaning(self, cosines: Floats) -> Floats:
         """The kernel of meaning, from cosines."""
-        return np.asarray(self.meaning * np.exp(self.sharpness * (cosines - 1)), np.float64)
+        near: Floats = cosines - np.float32(1)
+        near *= np.float32(self.sharpness)
+        np.exp(near, out=near)
+        near *= np.float32(self.meaning)
+        return near
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """A text's features: `columns` (n,), each once, and their `values` (n,)."""
+    """A text's features: `columns`, each once, and their `values`. Lists: few, and looked up one by one."""
 
-    columns: NDArray[np.intp]
-    values: Floats
+    columns: list[int]
+    values: list[float]
 
 
 class Vectoriser:
     """Turns a text into features: stemmed words, pairs of words in a row, runs of letters within words."""
 
-    __slots__ = ("_letters_memory", "columns", "idf", "kernel", "loose", "tokenizer")
+    __slots__ = ("_letters_memory", "_rare", "columns", "idf", "kernel", "loose", "tokenizer")
 
     def __init__(
         self, columns: Mapping[str, int], idf: Floats, kernel: Kernel, tokenizer: Tokenizer, loose: Tokenizer
@@ -76,6 +83,7 @@ class Vectoriser:
         """`loose` is the tokenizer that keeps the words which say nothing: pairs need them ("does not")."""
         self.columns, self.idf, self.kernel = columns, idf, kernel
         self.tokenizer, self.loose = tokenizer, loose
+        self._rare: list[float] = idf.tolist()
         self._letters_memory: dict[str, tuple[int, ...]] = {}
 
     @classmethod
@@ -97,33 +105,27 @@ class Vectoriser:
         """
         text = text[:_READ]
         find = self.columns.get
-        words: dict[int, float] = {}
-        for token in self.tokenizer.words(text) if tokens is None else tokens:
-            if (column := find(f"w{token}")) is not None:
-                words[column] = words.get(column, 0.0) + 1.0
-        pairs: dict[int, float] = {}
-        before = ""
-        for token in self.loose.words(text):
-            if before and (column := find(f"p{before} {token}")) is not None:
-                pairs[column] = pairs.get(column, 0.0) + 1.0
-            before = token
-        letters: dict[int, float] = {}
+        words = [find(f"w{token}") for token in (self.tokenizer.words(text) if tokens is None else tokens)]
+        pairs = [find(f"p{first} {second}") for first, second in pairwise(self.loose.words(text))]
+        letters: list[int | None] = []
         for word in _WORD.findall(text.lower()):
-            for column in self._letters(word):
-                letters[column] = letters.get(column, 0.0) + 1.0
-        kernel = self.kernel
-        views = [(words, kernel.words), (pairs, kernel.pairs), (letters, kernel.letters)]
-        parts = [self._view(counts, weight) for counts, weight in views if counts and weight]
-        if not parts:
-            return Row(np.empty(0, np.intp), np.empty(0, np.float32))
-        return Row(np.concatenate([columns for columns, _ in parts]), np.concatenate([values for _, values in parts]))
+            letters += self._letters(word)
+        row = Row([], [])
+        for found, weight in ((words, self.kernel.words), (pairs, self.kernel.pairs), (letters, self.kernel.letters)):
+            self._add_view(row, found, weight)
+        return row
 
-    def _view(self, counts: dict[int, float], weight: float) -> tuple[NDArray[np.intp], Floats]:
-        columns = np.fromiter(counts, np.intp, len(counts))
-        values = np.fromiter(counts.values(), np.float32, len(counts))
-        values = (1 + np.log(values)) * self.idf[columns]
-        values *= weight**0.5 / np.sqrt(values @ values)
-        return columns, values
+    def _add_view(self, row: Row, found: Sequence[int | None], weight: float) -> None:
+        """Add features, as often as they were found; None stands for those that nobody learnt from."""
+        counts = Counter([column for column in found if column is not None])
+        if not counts or not weight:
+            return
+        rare = self._rare
+        # Most stand there once, and of a logarithm there is nothing to be worked out.
+        values = [rare[at] if count == 1 else (1 + log(count)) * rare[at] for at, count in counts.items()]
+        scale = (weight / sum([value * value for value in values])) ** 0.5
+        row.columns.extend(counts)
+        row.values.extend([value * scale for value in values])
 
     def _letters(self, word: str) -> tuple[int, ...]:
         columns = self._letters_memory.get(word)
@@ -163,22 +165,24 @@ class Examples:
     def of(cls, rows: Sequence[Row], features: int) -> Examples:
         """Turn rows round."""
         numbers = np.repeat(np.arange(len(rows), dtype=np.int32), [len(row.columns) for row in rows])
-        columns = np.concatenate([row.columns for row in rows]) if rows else np.empty(0, np.intp)
-        values = np.concatenate([row.values for row in rows]) if rows else np.empty(0, np.float32)
+        columns = np.fromiter((column for row in rows for column in row.columns), np.intp, len(numbers))
+        values = np.fromiter((value for row in rows for value in row.values), np.float32, len(numbers))
         order = np.argsort(columns, kind="stable")
         starts = np.searchsorted(columns[order], np.arange(features + 1)).astype(np.int32)
         return cls(len(rows), starts, numbers[order], values[order])
 
-    def likeness(self, row: Row) -> Doubles:
+    def likeness(self, row: Row) -> Floats:
         """How much each text has in common with `row`, 0 to 1: (count,)."""
-        first = self.starts[row.columns]
-        sizes = self.starts[row.columns + 1] - first
-        ends = np.cumsum(sizes)
-        if not len(ends) or not ends[-1]:
-            return np.zeros(self.count)
-        places = np.arange(ends[-1]) + np.repeat(first - (ends - sizes), sizes)
-        parts = self.values[places] * np.repeat(row.values, sizes)
-        return np.asarray(np.bincount(self.texts[places], parts, self.count), np.float64)
+        texts, values, columns = self.texts, self.values, np.array(row.columns, np.intp)
+        bounds = list(zip(self.starts[columns].tolist(), self.starts[columns + 1].tolist(), strict=True))
+        sizes = [last - first for first, last in bounds]
+        if not sum(sizes):
+            return np.zeros(self.count, np.float32)
+        # Whole stretches are copied: that is quicker than to work out and gather each place.
+        parts = np.concatenate([values[first:last] for first, last in bounds])
+        parts *= np.repeat(np.array(row.values, np.float32), sizes)
+        own = np.concatenate([texts[first:last] for first, last in bounds])
+        return np.bincount(own, parts, self.count).astype(np.float32)
 
     def products(self) -> Floats:
         """The likeness of all texts with each other, (count, count)."""
@@ -188,7 +192,7 @@ class Examples:
         total = np.empty((self.count, self.count), np.float32)
         for text in range(self.count):
             own = order[ends[text] : ends[text + 1]]
-            total[text] = self.likeness(Row(features[own], self.values[own]))
+            total[text] = self.likeness(Row(features[own].tolist(), self.values[own].tolist()))
         return total
 
 

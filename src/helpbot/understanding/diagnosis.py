@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from enum import StrEnum
+from typing import overload
 
 from helpbot.later import dataclass
 from helpbot.messages import NOTHING
 
-__all__ = ["Candidate", "Diagnosis", "Evidence", "InputKind", "Passage", "Problem"]
+__all__ = ["Candidate", "Diagnosis", "Evidence", "InputKind", "Passage", "Problem", "Reasons"]
 
 
 class InputKind(StrEnum):
@@ -27,6 +28,43 @@ class Evidence:
     kind: str  # signature | question | words | meaning | chunk | facet | missing
     label: str  # for people: which signature, which words, which example question
     weight: float
+
+
+class Reasons(Sequence[Evidence]):
+    """Evidence that is put into words when somebody reads it: an answer is given a thousand times before one asks."""
+
+    __slots__ = ("_held", "_work_out")
+
+    def __init__(self, work_out: Callable[[], tuple[Evidence, ...]]) -> None:
+        """`work_out` must give the same whenever, and by whichever thread, it is called."""
+        self._work_out: Callable[[], tuple[Evidence, ...]] | None = work_out
+        self._held: tuple[Evidence, ...] = ()
+
+    def _all(self) -> tuple[Evidence, ...]:
+        work_out = self._work_out
+        if work_out is not None:
+            self._held = work_out()
+            self._work_out = None
+        return self._held
+
+    @overload
+    def __getitem__(self, at: int) -> Evidence: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[Evidence, ...]: ...
+    def __getitem__(self, at: int | slice) -> Evidence | tuple[Evidence, ...]:
+        return self._all()[at]
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == tuple(other) if isinstance(other, (Reasons, tuple)) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +91,7 @@ class Candidate:
     resolution: str | None
     confidence: float
     score: float
-    evidence: tuple[Evidence, ...] = ()
+    evidence: Sequence[Evidence] = ()
     captured: Mapping[str, str] = field(default_factory=lambda: NOTHING)
     exact: bool = False  # an error signature of it stands in the text
     passage: Passage | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from math import exp, log1p
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -20,7 +21,7 @@ from helpbot.messages import NOTHING
 from helpbot.retrieval.search import ArticleHit, Hit, Searcher, weights_for
 from helpbot.retrieval.tokens import Tokenizer
 from helpbot.understanding.classifier import Examples, Kernel, Row, Vectoriser
-from helpbot.understanding.diagnosis import Candidate, Diagnosis, Evidence, InputKind, Passage, Problem
+from helpbot.understanding.diagnosis import Candidate, Diagnosis, Evidence, InputKind, Passage, Problem, Reasons
 from helpbot.understanding.facets import FacetReader, Named
 from helpbot.understanding.passages import claims, falling, found_in
 from helpbot.understanding.signatures import ENTITIES, SURE, SignatureIndex, SignatureMatch
@@ -80,7 +81,7 @@ class Trained:
 
     `texts` are the examples, one class after the other; `labels` (texts,) number their classes: resolutions, then
     OTHERS. `rows` are their words, `examples` (texts, width) their meaning (empty without an encoder), and `dual`
-    (texts, classes) turns likeness to them into scores. `counts` (tokens, resolutions) says in how many texts of a
+    (classes, texts) turns likeness to them into scores. `counts` (tokens, resolutions) says in how many texts of a
     resolution a token stands (255 and more alike), `weights` (tokens,) how rare it is, `heard` (entities, resolutions)
     in how many texts of a resolution, its sections included, an entity is spoken of.
     """
@@ -182,18 +183,20 @@ class Reading:
     named: Named
     tokens: list[str]
     row: Row
-    likeness: Floats  # to each example, by words
+    likeness: Singles  # to each example, by words
     matches: Sequence[SignatureMatch] = ()
     error: float = 0.0  # how much it looks like a pasted error, 0 to 1
     system: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # facets known from elsewhere
     vector: Singles | None = None
     cosines: Singles | None = None  # to each example, by meaning
     chunk_cosines: Singles | None = None
-    said: dict[str, str] | None = None  # for each token the word it came from, once it is asked for
+    near: Singles | None = None  # the kernel of words with each example, once it is asked for
+    spelt: str = ""  # the text with its misspelt words put right
 
     def forget_likeness(self) -> None:
         """Let go of all that is as large as the examples are many; what was gathered from it stays right."""
-        self.likeness, self.vector, self.cosines, self.chunk_cosines = np.empty(0), None, None, None
+        self.likeness, self.near, self.vector = np.empty(0, np.float32), None, None
+        self.cosines, self.chunk_cosines = None, None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,10 +212,10 @@ class Gathered:
 class Weighed:
     """What the signals of one text came to."""
 
-    classes: Floats  # (classes,)
+    classes: list[float]
     signals: Floats  # (resolutions, signals)
     scores: Floats  # (resolutions,)
-    order: NDArray[np.intp]  # the best candidates
+    order: list[int]  # the best candidates
     share: Floats  # of the ordered candidates
     signs: Floats
 
@@ -247,6 +250,7 @@ class Engine:
         self._count = len(trained.resolutions)
         self._number = {name: number for number, name in enumerate(trained.resolutions)}
         self._present, self._starts = np.unique(trained.labels, return_index=True)
+        self._own: list[int] = np.searchsorted(trained.labels, np.arange(self._count + 1)).tolist()
         self._times = trained.counts.sum(axis=1, dtype=np.int64)
         self._entity = {entity: row for row, entity in enumerate(trained.entities)}
         self._rarest = float(trained.weights.max(initial=1.0))
@@ -285,17 +289,17 @@ class Engine:
             return Diagnosis(text=text, kind=InputKind.EMPTY, problems=(), cut=unwrapped.cut)
         matches = self.signatures.match(unwrapped)
         sure = [match for match in matches if match.score >= SURE]
-        problems, handover, meant = self._problems(unwrapped, matches, sure, facets)
+        problems, handover, reading = self._problems(unwrapped, matches, sure, facets)
         likely = unwrapped.looks_like_error >= 0.5 or self._decided(unwrapped, sure)
         return Diagnosis(
             text=text,
             kind=InputKind.ERROR if likely else InputKind.QUESTION,
             problems=problems,
             error_text=unwrapped.error_text,
-            facets=self.facets.read(unwrapped.text[:_READ]).single,
+            facets=self._named(unwrapped.text[:_READ], reading).single,
             handover=handover,
             cut=unwrapped.cut,
-            encoder=meant,
+            encoder=reading is not None and reading.vector is not None,
         )
 
     def search(self, text: str, top: int = 10) -> list[ArticleHit]:
@@ -305,6 +309,10 @@ class Engine:
         if self.encoder is not None and asked.strip():
             cosines = self.trained.chunks @ self.encoder.encode([asked[:MEANING_READ]])[0]
         return self.searcher.search(asked, top, weights=weights_for(asked), cosines=cosines)
+
+    def _named(self, text: str, reading: Reading | None) -> Named:
+        """What a text names; not looked for again where the reading did."""
+        return reading.named if reading is not None and reading.spelt == text else self.facets.read(text)
 
     # ---- reading ----------------------------------------------------------------------------------------------------
 
@@ -323,6 +331,7 @@ class Engine:
         row = self.vectoriser.row(corrected, tokens)
         reading = Reading(
             text=text,
+            spelt=corrected,
             named=self.facets.read(corrected),
             tokens=tokens,
             row=row,
@@ -342,10 +351,10 @@ class Engine:
     def classes(self, reading: Reading) -> Floats:
         """The classifier's score of every class, (classes,)."""
         kernel = self.trained.kernel
-        near = kernel.of_words(reading.likeness)
+        near = reading.near = kernel.of_words(reading.likeness)
         if reading.cosines is not None:
-            near += kernel.of_meaning(reading.cosines)
-        return np.asarray(near.astype(np.float32) @ self.trained.dual, np.float64)
+            near = near + kernel.of_meaning(reading.cosines)
+        return np.asarray(self.trained.dual @ near, np.float64)
 
     def gather(self, reading: Reading, *, left_out: int = -1) -> Gathered:
         """The signals of a text. While learning, `left_out` is the example that the text is itself: it is not seen."""
@@ -386,15 +395,15 @@ class Engine:
             classes, words, meaning = classes.copy(), words.copy(), meaning.copy()
             classes[masked], words[masked], meaning[masked], scores[masked] = 0.0, 0.0, 0.0, -1e9
         order = np.argsort(-scores, kind="stable")[:_CANDIDATES]
-        share = shares(scores[order])
-        signs = self._signs(reading, classes, signals, order, share, words, meaning, left_out, float(scores[order[0]]))
-        return Weighed(classes, signals, scores, order, share, signs)
+        share, best, listed = shares(scores[order]), int(order[0]), classes.tolist()
+        signs = self._signs(reading, listed, signals, best, float(share[0]), words, meaning, left_out, scores[best])
+        return Weighed(listed, signals, scores, order.tolist(), share, signs)
 
     def _best_cited(self, scores: NDArray[np.floating]) -> Floats:
         """For each resolution the best score among the chunks it cites; `scores` (chunks,)."""
         return np.asarray(np.maximum.reduceat(np.append(scores, 0.0)[self._cites], self._cites_from), np.float64)
 
-    def _nearest(self, likeness: NDArray[np.floating], left_out: int) -> Floats:
+    def _nearest(self, likeness: Singles, left_out: int) -> Floats:
         """For each class the likeness of its nearest example, (classes,)."""
         if left_out >= 0:
             likeness = likeness.copy()
@@ -417,33 +426,34 @@ class Engine:
     def _signs(
         self,
         reading: Reading,
-        classes: Floats,
+        classes: list[float],
         signals: Floats,
-        order: NDArray[np.intp],
-        share: Floats,
+        best: int,
+        share: float,
         words: Floats,
         meaning: Floats,
         left_out: int,
         total: float,
     ) -> Floats:
         """What speaks for and against trusting the best candidate, (len(SIGNS),)."""
-        count, best = self._count, int(order[0])
-        own = float(classes[best])
-        others = np.delete(classes[:count], best)
-        refused = float(classes[count:][REFUSED].max())
+        count = self._count
+        own, refused = classes[best], max(classes[count:][REFUSED])
+        other = max(classes[:best] + classes[best + 1 : count], default=0.0)
         missing, unheard, _ = self._missing(reading.tokens, best, left_out)
         itself = int(left_out >= 0 and int(self.trained.labels[left_out]) == best)
+        heard = self.trained.heard
         things = [self._entity[thing] for thing in reading.named.entities if thing in self._entity]
-        odd = int((self.trained.heard[things, best] <= itself).sum()) if things else 0
-        signature = float(signals[best, 1])
+        odd = sum(int(heard[thing, best]) <= itself for thing in things)
+        _, signature, _, section, _, _, conflict, *_ = signals[best].tolist()
+        words_own, meaning_own = float(words[best]), float(meaning[best])
         return np.array(
             [
-                own, own - float(others.max(initial=0.0)), own - refused, missing, unheard, min(odd, 3), signature,
-                reading.error * (1 - signature), float(signals[best, 6]), np.log1p(min(len(reading.tokens), 60)),
-                float(share[0]), float(signals[best, 3]), float(classes[count + BROAD]),
-                float(words[best]), float(words[best] - words[count:][REFUSED].max()),
-                float(meaning[best]), float(meaning[best] - meaning[count:][REFUSED].max()),
-                float(classes[count + HANDOVER]), total,
+                own, own - max(other, 0.0), own - refused, missing, unheard, min(odd, 3), signature,
+                reading.error * (1 - signature), conflict, log1p(min(len(reading.tokens), 60)),
+                share, section, classes[count + BROAD],
+                words_own, words_own - max(words[count:][REFUSED].tolist()),
+                meaning_own, meaning_own - max(meaning[count:][REFUSED].tolist()),
+                classes[count + HANDOVER], total,
             ]
         )  # fmt: skip
 
@@ -486,14 +496,14 @@ class Engine:
         matches: Sequence[SignatureMatch],
         sure: Sequence[SignatureMatch],
         facets: Mapping[str, str],
-    ) -> tuple[tuple[Problem, ...], float, bool]:
-        """The problems of a message in order, how likely a person is asked for, and whether meaning was compared."""
+    ) -> tuple[tuple[Problem, ...], float, Reading | None]:
+        """The problems of a message in order, how likely a person is asked for, and the reading, if one was needed."""
         targets = list(dict.fromkeys(match.signature.target for match in sure))
         if len(targets) > 1:
-            return tuple(self._known_error(target, unwrapped, sure) for target in targets), 0.0, False
+            return tuple(self._known_error(target, unwrapped, sure) for target in targets), 0.0, None
         # With articles alone nothing else tells better: a known error decides, whatever stands around it.
         if targets and (not self._count or self._decided(unwrapped, sure)):
-            return (self._known_error(targets[0], unwrapped, sure),), 0.0, False
+            return (self._known_error(targets[0], unwrapped, sure),), 0.0, None
         text = classified(unwrapped)
         parts = [] if sure else _parts(text)
         vectors: list[Singles | None] = [None] * (1 + len(parts))
@@ -501,7 +511,7 @@ class Engine:
             vectors = list(self.encoder.encode([part[:MEANING_READ] for part in (text, *parts)]))
         reading = self.read(text, unwrapped, matches, facets, vector=vectors[0])
         if not self._count:
-            return (self._passages(reading, unwrapped),), 0.0, reading.vector is not None
+            return (self._passages(reading, unwrapped),), 0.0, reading
         whole, handover = self._problem(reading, unwrapped)
         problems: tuple[Problem, ...] = (whole,)
         if parts:
@@ -510,7 +520,7 @@ class Engine:
                 for part, vector in zip(parts, vectors[1:], strict=True)
             ]
             problems = _separate(whole, own)
-        return problems, handover, reading.vector is not None
+        return problems, handover, reading
 
     def _known_error(self, target: str, unwrapped: Unwrapped, sure: Sequence[SignatureMatch]) -> Problem:
         """The problem of a message that is a known error."""
@@ -538,7 +548,7 @@ class Engine:
         """What one text is about, and how likely it asks for a person."""
         weighed = self.weigh(reading, self.gather(reading), self.classes(reading))
         confidence, known = judge(weighed.signs, self.trained.judgement)
-        best = int(weighed.order[0])
+        best = weighed.order[0]
         if weighed.signals[best, 2] and weighed.signals[best, 1] >= SURE:
             confidence, known = max(confidence, 0.95), max(known, 0.97)
         unknown = unwrapped.error_text
@@ -548,16 +558,14 @@ class Engine:
             confidence, known = min(confidence, _ANOTHER), min(known, _ANOTHER)
         elif self._broad(reading, weighed):
             return self._open_question(reading, weighed), 0.0
-        handover = _handover(
-            float(weighed.classes[self._count + HANDOVER]), float(weighed.classes[: self._count].max())
-        )
+        handover = _handover(weighed.classes[self._count + HANDOVER], max(weighed.classes[: self._count]))
         candidates = self._candidates(reading, weighed, confidence, known)
         return Problem(text=reading.text, candidates=candidates, known=known, unknown_error=unknown), handover
 
     def _broad(self, reading: Reading, weighed: Weighed) -> bool:
         """Whether the text is one of those that could mean several things, as the authors' examples of them show."""
-        score = float(weighed.classes[self._count + BROAD])
-        rival = max(float(weighed.classes[: self._count].max()), float(weighed.classes[self._count :][REFUSED].max()))
+        score = weighed.classes[self._count + BROAD]
+        rival = max(*weighed.classes[: self._count], *weighed.classes[self._count :][REFUSED])
         pasted = reading.error >= 0.5 and len(reading.tokens) > 2  # an error that is not known is no open question
         return score >= _BROAD_FROM and score > rival and not pasted
 
@@ -572,7 +580,7 @@ class Engine:
                 score=float(weighed.scores[number]),
                 evidence=self._evidence(reading, weighed, number, None),
             )
-            for number, own in zip(order.tolist(), share.tolist(), strict=True)
+            for number, own in zip(order, share.tolist(), strict=True)
         )
         return Problem(text=reading.text, candidates=candidates, known=_COVERED)
 
@@ -582,7 +590,7 @@ class Engine:
         others = rest / total * max(known - confidence, 0.0) if total > 0 else rest
         claimed = falling([confidence, *others.tolist()])
         found = []
-        for place, number in enumerate(weighed.order.tolist()):
+        for place, number in enumerate(weighed.order):
             name = self.trained.resolutions[number]
             own = [match for match in reading.matches if match.signature.target == name]
             best = max(own, key=lambda match: match.score, default=None)
@@ -600,36 +608,55 @@ class Engine:
 
     def _evidence(
         self, reading: Reading, weighed: Weighed, number: int, match: SignatureMatch | None
+    ) -> Sequence[Evidence]:
+        """Why a candidate has its score: the parts of the very sum it was ranked by.
+
+        What is as large as the examples are many is looked at now, and the rest when somebody reads the reasons.
+        """
+        begin, end = self._own[number], self._own[number + 1]
+        nearest = begin + int(reading.likeness[begin:end].argmax()) if end > begin else -1
+        signals, alike, words = weighed.signals[number].tolist(), None, None
+        if reading.cosines is not None and reading.near is not None:
+            alike = begin + int(reading.cosines[begin:end].argmax()) if end > begin else -1
+            words = float(self.trained.dual[number] @ reading.near)
+        text, tokens, pattern = reading.text, reading.tokens, match.signature.pattern if match else ""
+        return Reasons(lambda: self._reasons(text, tokens, number, signals, nearest, alike, words, pattern))
+
+    def _reasons(
+        self,
+        text: str,
+        tokens: Sequence[str],
+        number: int,
+        signals: Sequence[float],
+        nearest_at: int,
+        alike_at: int | None,
+        words: float | None,
+        pattern: str,
     ) -> tuple[Evidence, ...]:
-        """Why a candidate has its score: the parts of the very sum it was ranked by."""
+        """The evidence of resolution `number`; `alike_at` and `words` are None where meaning was not compared."""
         trained = self.trained
-        weights, signals = trained.judgement.signals, weighed.signals[number]
-        begin, end = np.searchsorted(trained.labels, (number, number + 1)).tolist()
-        likeness = reading.likeness[begin:end]
-        nearest = trained.texts[begin + int(np.argmax(likeness))] if end > begin else ""
+        weights = trained.judgement.signals.tolist()
+        nearest = trained.texts[nearest_at] if nearest_at >= 0 else ""
         shared = set(self.tokenizer.words(nearest))
-        if reading.said is None:
-            reading.said = self.tokenizer.surfaces(reading.text)
-        said = reading.said
-        common = ", ".join(dict.fromkeys(said.get(t, t) for t in reading.tokens if t in shared))
-        words = float(signals[0])
-        if reading.cosines is not None:  # without meaning all of the classifier's score is due to words
-            words = float(trained.kernel.of_words(reading.likeness).astype(np.float32) @ trained.dual[:, number])
-        found = [Evidence(kind="words", label=common, weight=float(words * weights[0]))]
+        said = self.tokenizer.surfaces(text)
+        common = ", ".join(dict.fromkeys(said.get(t, t) for t in tokens if t in shared))
+        # Without meaning all of the classifier's score is due to words.
+        by_words = signals[0] if words is None else words
+        found = [Evidence(kind="words", label=common, weight=by_words * weights[0])]
         alike = nearest
-        if reading.cosines is not None:
-            alike = trained.texts[begin + int(np.argmax(reading.cosines[begin:end]))] if end > begin else ""
-            found.append(Evidence(kind="meaning", label=alike, weight=float((signals[0] - words) * weights[0])))
+        if alike_at is not None:
+            alike = trained.texts[alike_at] if alike_at >= 0 else ""
+            found.append(Evidence(kind="meaning", label=alike, weight=(signals[0] - by_words) * weights[0]))
         rows = (
-            (1, "signature", match.signature.pattern if match else ""), (2, "signature", "word for word"),
+            (1, "signature", pattern), (2, "signature", "word for word"),
             (3, "chunk", "words of a section it cites"), (4, "chunk", "meaning of a section it cites"),
             (5, "facet", "it is for the system named"), (6, "facet", "it is for another system"),
             (7, "question", nearest), (8, "question", alike),
         )  # fmt: skip
         for place, kind, label in rows:
-            if weight := float(signals[place] * weights[place]):
+            if weight := signals[place] * weights[place]:
                 found.append(Evidence(kind=kind, label=label, weight=weight))
-        _, _, missing = self._missing(reading.tokens, number)
+        _, _, missing = self._missing(tokens, number)
         if missing:
             label = ", ".join(dict.fromkeys(said.get(token, token) for token in missing))
             found.append(Evidence(kind="missing", label=label, weight=0.0))
@@ -724,4 +751,4 @@ def _is_another_error(signs: Floats) -> bool:
 
 def _handover(score: float, best: float) -> float:
     """How likely a person is asked for, from the classifier's score for it beside that of the best resolution."""
-    return float(1 / (1 + np.exp(-8 * (score - max(0.35, 0.85 * best)))))
+    return 1 / (1 + exp(-8 * (score - max(0.35, 0.85 * best))))

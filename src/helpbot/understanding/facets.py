@@ -76,8 +76,10 @@ class FacetReader:
                 words = _words(way)
                 if words:
                     self._entities[words] = (*self._entities.get(words, ()), entity)
-        everything = [*self._names, *self._entities]
-        self._longest = max((name.count(" ") + 1 for name in everything), default=1)
+        self._longest: dict[str, int] = {}  # of the names that begin with a word, the most words
+        for name in (*self._names, *self._entities):
+            first, length = name.partition(" ")[0], name.count(" ") + 1
+            self._longest[first] = max(length, self._longest.get(first, 0))
 
     def read(self, text: str) -> Named:
         """What the text names."""
@@ -90,7 +92,7 @@ class FacetReader:
             if written[place] in self._short and not text.isupper():
                 facet, value = self._short[written[place]]
                 facets.setdefault(facet, {})[value] = None
-            for length in range(min(self._longest, len(folded) - place), 0, -1):
+            for length in range(min(self._longest.get(word, 0), len(folded) - place), 0, -1):
                 name = word if length == 1 else " ".join(folded[place : place + length])
                 known = self._names.get(name)
                 if known and (name not in _VERBS or (place and folded[place - 1] in _PLACES)):

@@ -142,7 +142,7 @@ class _Paste:
     ) -> None:
         self.text, self.words, self.source, self.guessed = text, words, source, guessed
         self._pieces, self._lookup = pieces, lookup
-        self.near: dict[str, set[int]] | None = None  # filled in by the index
+        self.near: dict[str, frozenset[int]] | None = None  # filled in by the index
         self._ids: list[int] | None = None
         self._places: list[tuple[int, int]] = []
 
@@ -402,6 +402,16 @@ class SignatureIndex:
         self._near_keys = np.array([v for v, _ in variants], np.int64)
         self._near_words = np.array([m for _, m in variants], np.int32)
         self._contained: dict[int, bool] = {}  # worked out for those that are found
+        self._forms: dict[int, tuple[list[int], list[int]]] = {}  # and what was worked out of a few of the many
+        self._close: dict[str, frozenset[int]] = {}
+        # Of a few signatures the postings are lists as well: a question has three words of theirs, or none.
+        self._lists: dict[int, list[tuple[int, int]]] = {}
+        if count <= _FEW:
+            starts, who, where = self._starts.tolist(), self._who.tolist(), self._where.tolist()
+            for row, key in enumerate(self._keys.tolist()):
+                first, last = starts[row], starts[row + 1]
+                self._lists[key] = list(zip(who[first:last], where[first:last], strict=True))
+            self._voting: dict[int, float] = dict(zip(self._keys.tolist(), self._votes.tolist(), strict=True))
 
     def _row(self, key: int) -> int:
         """Where a feature's postings stand; -1 where it does not vote."""
@@ -493,8 +503,13 @@ class SignatureIndex:
 
     def _form(self, n: int) -> tuple[list[int], list[int]]:
         """A signature's word ids, and the number of placeholders before each and after the last."""
-        a, b = self._offsets[n], self._offsets[n + 1]
-        return self._ids[a:b].tolist(), self._gaps[a + n : b + n + 1]
+        known = self._forms.get(n)
+        if known is None:
+            a, b = self._offsets[n], self._offsets[n + 1]
+            known = self._ids[a:b].tolist(), self._gaps[a + n : b + n + 1]
+            if len(self._forms) < _FORMS:
+                self._forms[n] = known
+        return known
 
     def _exact(self, paste: _Paste) -> list[_Found]:
         """Undamaged messages: every word in its order, values only where placeholders stand."""
@@ -616,6 +631,10 @@ class SignatureIndex:
 
     def _candidates(self, ids: list[int]) -> list[tuple[int, int, float]]:
         """(signature, about where it begins in the paste, votes), most promising first."""
+        if self._lists:
+            cast = self._cast(ids)
+            if cast is not None:
+                return cast
         array = np.array(ids, np.int64)
         features = array
         places = np.arange(len(ids))
@@ -657,9 +676,7 @@ class SignatureIndex:
         counts[:-1] += counts[1:] * beside
         who = keys >> 13
         share = sums / self._total[who]
-        # In a log one word alone names a signature only where it is half of it.
-        brief = len(ids) <= _BRIEF
-        alone, tried = (0.0, 2 * _TRIED) if brief else (0.5, _TRIED)
+        alone, tried = _trying(ids)
         likely = np.flatnonzero((share >= _LEAST_SHARE) & ((counts > 1) | (share >= alone)))
         who, keys, worth = who[likely], keys[likely], sums[likely] * np.minimum(1.0, share[likely])
         best = np.argsort(-worth, kind="stable")[: tried * 2]
@@ -672,6 +689,54 @@ class SignatureIndex:
                 seen.add(number)
                 out.append((number, (bucket << _BUCKET) - 64, value))
         return out[:tried]
+
+    def _cast(self, ids: list[int]) -> list[tuple[int, int, float]] | None:
+        """The same for a text that few signatures have words of, one vote after the other; None where they are many."""
+        lists, held = self._lists, []
+        votes = 0
+        for i, word in enumerate(ids):
+            if word >= _NEW:
+                continue
+            if there := lists.get(word):
+                held.append((i, word, there))
+                votes += len(there)
+            if (
+                i + 1 < len(ids)
+                and ids[i + 1] < _NEW
+                and (there := lists.get(key := word * _PAIR + ids[i + 1] + _PAIR))
+            ):
+                held.append((i, key, there))
+                votes += len(there)
+        if votes > _SINGLY or len(held) > _SINGLY:
+            return None
+        sums: dict[int, float] = {}
+        for _, key, there in held:
+            vote = self._voting[key]
+            for n, _ in there:
+                sums[n] = sums.get(n, 0.0) + vote
+        least = self._least
+        likely = {n for n, got in sums.items() if got >= least[n]}
+        if not likely:
+            return []
+        places: dict[tuple[int, int], list[float]] = {}
+        for i, key, there in held:
+            vote = self._voting[key]
+            for n, where in there:
+                if n in likely:
+                    places.setdefault((n, (i - where + 64) >> _BUCKET), []).append(vote)
+        alone, tried = _trying(ids)
+        found: list[tuple[float, int, int]] = []
+        for (n, bucket), own in places.items():
+            beside = places.get((n, bucket + 1), ())
+            got, counts = sum(own) + sum(beside), len(own) + len(beside)
+            share = got / float(self._total[n])
+            if share >= _LEAST_SHARE and (counts > 1 or share >= alone):
+                found.append((got * min(1.0, share), n, bucket))
+        found.sort(key=lambda one: (-one[0], one[1], one[2]))
+        best: dict[int, tuple[int, int, float]] = {}
+        for worth, n, bucket in found[: tried * 2]:
+            best.setdefault(n, (n, (bucket << _BUCKET) - 64, worth))
+        return list(best.values())[:tried]
 
     def _resolve(self, paste: _Paste) -> tuple[list[int], dict[int, int]]:
         """Word ids with misspelt words read as the words they are near; and which those are, with their distance."""
@@ -691,7 +756,7 @@ class SignatureIndex:
                 ids[i], misspelt[i] = best[word]
         return ids, misspelt
 
-    def _nearby(self, paste: _Paste) -> dict[str, set[int]]:
+    def _nearby(self, paste: _Paste) -> dict[str, frozenset[int]]:
         """For each word of a paste that nobody knows the numbers of the words that one or two letters make of it."""
         if paste.near is None:
             vocabulary, known = self._vocabulary, self._known
@@ -700,17 +765,30 @@ class SignatureIndex:
                 for word in dict.fromkeys(paste.words)
                 if word not in vocabulary and 4 <= len(word) <= 42 and word not in known
             ][:_MOST_MISSPELT]
-            keys = self._near_keys
-            hashes = [hash(variant) for word in odd for variant in _deletions(word)]
-            wanted = np.array(hashes, np.int64)
+            close = self._close
+            near = {word: close.get(word) for word in odd}
+            if new := [word for word, numbers in near.items() if numbers is None]:
+                fresh = self._near_to(new)
+                if len(close) > _REMEMBERED:
+                    close.clear()
+                close.update(fresh)
+                near.update(fresh)
+            paste.near = {word: numbers for word, numbers in near.items() if numbers}
+        return paste.near
+
+    def _near_to(self, odd: Sequence[str]) -> dict[str, frozenset[int]]:
+        """For each of some words the numbers of the words that one or two letters make of it, or none."""
+        keys = self._near_keys
+        found: dict[str, set[int]] = {word: set() for word in odd}
+        if len(keys):
+            wanted = np.array([hash(variant) for word in odd for variant in _deletions(word)], np.int64)
             left = keys.searchsorted(wanted)
-            hit = np.flatnonzero(keys.take(left, mode="clip") == wanted) if len(keys) else left[:0]
+            hit = np.flatnonzero(keys.take(left, mode="clip") == wanted)
             owners = np.repeat(np.arange(len(odd)), [len(word) + 1 for word in odd])[hit].tolist()
-            paste.near = {}
             begins, ends = left[hit].tolist(), keys.searchsorted(wanted[hit], side="right").tolist()
             for n, begin, end in zip(owners, begins, ends, strict=True):
-                paste.near.setdefault(odd[n], set()).update(self._near_words[begin:end].tolist())
-        return paste.near
+                found[odd[n]].update(self._near_words[begin:end].tolist())
+        return {word: frozenset(numbers) for word, numbers in found.items()}
 
     def _taken_apart(self, paste: _Paste) -> _Paste:
         """The paste with misspelt field names, written as one word, taken apart as the signatures hold them."""
@@ -1226,6 +1304,9 @@ _ENDS: Final = "\n…\"'`<>{}[]|.,:-"
 _UNSURE: Final = 0.72  # at most, where a guarded word is missing or hardly recognised
 _LONG: Final = 4  # telling words of which a message whose beginning is gone may still be recognised, unsurely
 _FEW: Final = 5_000  # signatures up to which neighbouring words are also known written as one
+_REMEMBERED: Final = 10_000  # words of which is kept what they may be misspelt for
+_FORMS: Final = 2_000  # signatures of which the words are kept at hand
+_SINGLY: Final = 400  # votes up to which counting them one by one is quicker
 _GARBLED: Final = 0.7  # the quality of a word hardly recognised: with one of these a match is never sure
 _REACH: Final = 40  # words that one placeholder may hold
 _TRIED: Final = 16  # candidates aligned; twice as many for a paste that is hardly more than the message
@@ -1240,6 +1321,11 @@ _SAYING: Final = words_of(
     "showing popup toast banner alert text exception reason detail details status response result log "
     "code cause ends end start starts ending like about still only just now"
 )
+
+
+def _trying(ids: Sequence[int]) -> tuple[float, int]:
+    """The share of a signature's votes from which one word alone names it, and how many candidates are aligned."""
+    return (0.0, 2 * _TRIED) if len(ids) <= _BRIEF else (0.5, _TRIED)  # in a log it must be half of it
 
 
 def _without_ends(pairs: list[tuple[int, int]], paste: _Paste) -> Iterator[list[tuple[int, int]]]:

@@ -80,7 +80,7 @@ def train(
         columns=vectoriser.columns,
         idf=vectoriser.idf,
         rows=rows,
-        dual=np.empty((0, len(resolutions) + len(OTHERS)), np.float32),
+        dual=np.empty((len(resolutions) + len(OTHERS), 0), np.float32),
         examples=vectors,
         texts=texts,
         labels=labels,
@@ -107,7 +107,7 @@ def train(
     for at, numbers in meant.items():  # what an open question may mean
         wanted[at, numbers] = 1 / (1 + len(numbers))
     learnt = fit(products, wanted, kernel.ridge, trust=np.where(told, _TOLD, 1.0))
-    trained = replace(trained, dual=learnt.dual.astype(np.float32))
+    trained = replace(trained, dual=np.ascontiguousarray(learnt.dual.T, np.float32))
     asked = np.flatnonzero(~told)
     asked = asked[:: -(-len(asked) // _JUDGED)]
     return replace(trained, judgement=_Judge(knowledge, trained, learnt, asked).judgement())

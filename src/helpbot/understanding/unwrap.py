@@ -332,6 +332,8 @@ _ERROR_CODE: Final = later.pattern(
 )
 _WORDS: Final = later.pattern(r"[a-z]+(?:'[a-z]+)?")
 _CODE_SHAPE: Final = later.pattern(r"\b[a-z]+[A-Z]\w*|\b\w+_\w+|\b[A-Z]{2,}\d+|\w+\.\w+\.\w+|[{}\[\]=;]|::|0x[0-9a-f]+")
+# Without one of these there is no such shape: most lines of prose need not be looked through for it.
+_CODE_SIGN: Final = later.pattern(r"[_{}\[\]=;]|::|0x|[A-Z](?:(?<=[a-z].)|\d)|\.(?<=\w.)(?=\w)")
 
 
 def _rows(text: str) -> list[_Row]:
@@ -389,7 +391,7 @@ def _line_rows(line: str) -> list[_Row]:
 
 def _fields(text: str, start: int, end: int, number: int) -> list[_Row]:
     """The values of JSON or key=value that read like messages; none where the line is not made of fields."""
-    pairs = list(_PAIR.finditer(text, start, end))
+    pairs = list(_PAIR.finditer(text, start, end)) if "=" in text or ":" in text else []
     if not pairs:
         return []
     rows: list[_Row] = []
@@ -431,6 +433,8 @@ def _closings(text: str, start: int, end: int, quote: str) -> list[int]:
 
 def _cells(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """A table row's cells; the line itself where it has no columns."""
+    if "\t" not in text and "|" not in text and "    " not in text:  # every other space was made plain
+        return [_trim(text, start, end)]
     cells = []
     for gap in _CELL_BREAK.finditer(text, start, end):
         cells.append((start, gap.start()))
@@ -466,7 +470,8 @@ def _weight(line: str) -> float:
     if "no" in words:
         faulty += sum(a == "no" and b in _FAULTY_AFTER_NO for a, b in pairwise(words))
     asking = len(_ASKING.intersection(words)) + line.count("?")
-    weight = 0.1 + 0.3 * min(faulty, 3) + 0.12 * min(len(_CODE_SHAPE.findall(line)), 3) - 0.22 * min(asking, 4)
+    shaped = len(_CODE_SHAPE.findall(line)) if _CODE_SIGN.search(line) else 0
+    weight = 0.1 + 0.3 * min(faulty, 3) + 0.12 * min(shaped, 3) - 0.22 * min(asking, 4)
     if _EXCEPTION.match(line):
         weight += 0.5
     return min(1.0, max(0.0, weight))
@@ -509,6 +514,8 @@ def _looks_like_error(text: str, rows: list[_Row]) -> float:
 
 
 def _quotes(text: str) -> list[re.Match[str]]:
+    if '"' not in text and "'" not in text and "`" not in text:
+        return []
     return list(islice(_QUOTED.finditer(text), 50))
 
 
@@ -548,7 +555,7 @@ def _error_span(text: str, rows: list[_Row], likeness: float) -> tuple[int, int]
     if said:
         best = max(said, key=lambda pair: pair[0])[1]
         return _trim(text, *best.span(best.lastgroup or 0))
-    intro = _INTRO.search(text)
+    intro = _INTRO.search(text) if ":" in text else None
     if intro and _weight(text[intro.end() :]) >= 0.22:
         return _trim(text, intro.end(), len(text))
     heavy = [row for row in rows if row.weight >= 0.4 and not _asks(row.text)]
