@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from itertools import pairwise
 from math import log
 from threading import Thread
@@ -34,6 +35,7 @@ _WORD: Final = re.compile(r"\w+")
 _GRAM: Final = 4  # letters in a run; 3 to 5 together cost four times the work and found nothing more
 _READ: Final = 2_000  # characters of a text that are looked at
 _MOST_REMEMBERED: Final = 20_000  # words
+_MOST_SUMMED: Final = 1_000  # words of which the postings are kept added up: some 10 MB
 _BLOCK: Final = 512  # rows and columns inverted in one piece
 
 
@@ -66,10 +68,16 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
-    """A text's features: `columns`, each once, and their `values`. Lists: few, and looked up one by one."""
+    """A text's features: `columns`, each once, and their `values`. Lists: few, and looked up one by one.
+
+    The last of them may be told again by word: from `apart` on they are the columns of `words`, each word's with what
+    all its runs of letters are multiplied by, beside their rarity.
+    """
 
     columns: list[int]
     values: list[float]
+    words: Sequence[tuple[tuple[int, ...], float]] = ()
+    apart: int | None = None
 
 
 class Vectoriser:
@@ -107,25 +115,33 @@ class Vectoriser:
         find = self.columns.get
         words = [find(f"w{token}") for token in (self.tokenizer.words(text) if tokens is None else tokens)]
         pairs = [find(f"p{first} {second}") for first, second in pairwise(self.loose.words(text))]
-        letters: list[int | None] = []
-        for word in _WORD.findall(text.lower()):
-            letters += self._letters(word)
-        row = Row([], [])
-        for found, weight in ((words, self.kernel.words), (pairs, self.kernel.pairs), (letters, self.kernel.letters)):
-            self._add_view(row, found, weight)
-        return row
+        spelt = [self._letters(word) for word in _WORD.findall(text.lower())]
+        columns: list[int] = []
+        values: list[float] = []
+        kernel = self.kernel
+        self._add_view(columns, values, Counter([at for at in words if at is not None]), kernel.words)
+        self._add_view(columns, values, Counter([at for at in pairs if at is not None]), kernel.pairs)
+        counts = Counter([at for runs in spelt for at in runs])
+        # A word whose runs stand in it alone, each once, is one feature as well as several: those come last.
+        whole = [runs for runs in spelt if len(runs) > 1 and all(counts[at] == 1 for at in runs)]
+        for runs in whole:
+            for at in runs:
+                counts[at] = counts.pop(at)
+        scale = self._add_view(columns, values, counts, kernel.letters)
+        apart = len(columns) - sum(map(len, whole)) if scale else len(columns)
+        return Row(columns, values, [(runs, scale) for runs in whole] if scale else (), apart)
 
-    def _add_view(self, row: Row, found: Sequence[int | None], weight: float) -> None:
-        """Add features, as often as they were found; None stands for those that nobody learnt from."""
-        counts = Counter([column for column in found if column is not None])
+    def _add_view(self, columns: list[int], values: list[float], counts: Mapping[int, int], weight: float) -> float:
+        """Add features that were found so often; what rarity was multiplied by, 0 where nothing was added."""
         if not counts or not weight:
-            return
+            return 0.0
         rare = self._rare
         # Most stand there once, and of a logarithm there is nothing to be worked out.
-        values = [rare[at] if count == 1 else (1 + log(count)) * rare[at] for at, count in counts.items()]
-        scale = (weight / sum([value * value for value in values])) ** 0.5
-        row.columns.extend(counts)
-        row.values.extend([value * scale for value in values])
+        own = [rare[at] if count == 1 else (1 + log(count)) * rare[at] for at, count in counts.items()]
+        scale: float = (weight / sum([value * value for value in own])) ** 0.5
+        columns.extend(counts)
+        values.extend([value * scale for value in own])
+        return scale
 
     def _letters(self, word: str) -> tuple[int, ...]:
         columns = self._letters_memory.get(word)
@@ -160,6 +176,8 @@ class Examples:
     starts: NDArray[np.int32]
     texts: NDArray[np.int32]
     values: Floats
+    # Words that came before with the sum of their runs' postings; None for those that came once.
+    _whole: dict[tuple[int, ...], tuple[NDArray[np.int32], Floats] | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: Sequence[Row], features: int) -> Examples:
@@ -173,16 +191,52 @@ class Examples:
 
     def likeness(self, row: Row) -> Floats:
         """How much each text has in common with `row`, 0 to 1: (count,)."""
-        texts, values, columns = self.texts, self.values, np.array(row.columns, np.intp)
-        bounds = list(zip(self.starts[columns].tolist(), self.starts[columns + 1].tolist(), strict=True))
-        sizes = [last - first for first, last in bounds]
-        if not sum(sizes):
-            return np.zeros(self.count, np.float32)
+        own: list[NDArray[np.int32]] = []
+        parts: list[Floats] = []
+        apart = len(row.columns) if row.apart is None else row.apart
+        columns, times, whole_times = row.columns[:apart], row.values[:apart], []
+        for runs, scale in row.words:
+            values = row.values[apart : apart + len(runs)]
+            apart += len(runs)
+            whole = self._summed(runs, values, scale)
+            if whole is None:
+                columns += runs
+                times += values
+            else:
+                own.append(whole[0])
+                parts.append(whole[1])
+                whole_times.append(scale)
+        at = np.array(columns, np.intp)
+        bounds = list(zip(self.starts[at].tolist(), self.starts[at + 1].tolist(), strict=True))
         # Whole stretches are copied: that is quicker than to work out and gather each place.
-        parts = np.concatenate([values[first:last] for first, last in bounds])
-        parts *= np.repeat(np.array(row.values, np.float32), sizes)
-        own = np.concatenate([texts[first:last] for first, last in bounds])
-        return np.bincount(own, parts, self.count).astype(np.float32)
+        own += [self.texts[first:last] for first, last in bounds]
+        parts += [self.values[first:last] for first, last in bounds]
+        if not own:
+            return np.zeros(self.count, np.float32)
+        joined = np.concatenate(parts)
+        joined *= np.repeat(np.array(whole_times + times, np.float32), [len(part) for part in parts])
+        return np.bincount(np.concatenate(own), joined, self.count).astype(np.float32)
+
+    def _summed(
+        self, runs: tuple[int, ...], values: Sequence[float], scale: float
+    ) -> tuple[NDArray[np.int32], Floats] | None:
+        """The texts that have some of a word's runs of letters, each once, with what they give for a scale of 1.
+
+        A word's runs stand in the same texts mostly. None for a word that comes for the first time: adding them up
+        takes longer than one text is worth.
+        """
+        known = self._whole
+        whole = known.get(runs)
+        if whole is None:
+            if len(known) >= _MOST_SUMMED:
+                known.clear()
+            if runs not in known:
+                known[runs] = None
+                return None
+            likeness = self.likeness(Row(list(runs), [value / scale for value in values]))
+            texts = np.flatnonzero(likeness).astype(np.int32)
+            whole = known[runs] = texts, likeness[texts]
+        return whole
 
     def products(self) -> Floats:
         """The likeness of all texts with each other, (count, count)."""
