@@ -1,9 +1,10 @@
 """What is learnt from examples, and what would have been said without them."""
 
 import numpy as np
+import pytest
 
 from helpbot.retrieval.tokens import Tokenizer
-from helpbot.understanding.classifier import Examples, Kernel, Vectoriser, fit
+from helpbot.understanding.classifier import Examples, Kernel, Row, Vectoriser, fit
 
 TEXTS = [
     "how do I reset my password", "password forgotten, reset please", "reset the password of a user",
@@ -32,6 +33,17 @@ def test_likeness_row_by_row_is_the_matrix_of_products() -> None:
     assert np.abs(rows - examples.products()).max() < 1e-5
 
 
+def test_a_word_is_as_alike_whole_as_its_runs_of_letters_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("helpbot.understanding.classifier._COMMON", 2)
+    vectoriser, examples = _learnt()
+    for text in ("password of the printer", "the printer has the password, the printer", "invoices: reset printers"):
+        row = vectoriser.row(text)
+        assert row.words
+        first, again = examples.likeness(row), examples.likeness(vectoriser.row(text))
+        assert (first == again).all()  # to the last bit
+        assert np.abs(first - examples.likeness(Row(row.columns, row.values))).max() < 1e-6
+
+
 def test_a_text_of_unknown_words_is_like_nothing() -> None:
     vectoriser, examples = _learnt()
     assert not examples.likeness(vectoriser.row("zzz qqq")).any()
@@ -52,11 +64,16 @@ def test_what_an_example_scores_unseen_is_what_a_fit_without_it_says() -> None:
 
 def test_a_large_fit_is_solved_block_by_block() -> None:
     random = np.random.default_rng(7)
-    points = random.normal(size=(1_300, 40)).astype(np.float32)
+    points = random.normal(size=(2_300, 40)).astype(np.float32)  # enough for blocks within blocks
     kernels = points @ points.T
-    wanted = np.eye(3)[np.arange(1_300) % 3]
-    whole = np.linalg.solve(kernels.astype(np.float64) + 3.0 * np.eye(len(points)), wanted)
-    assert np.abs(fit(kernels, wanted, 3.0).dual - whole).max() < 1e-4
+    wanted = np.eye(3)[np.arange(2_300) % 3]
+    ridged = kernels.astype(np.float64) + 3.0 * np.eye(len(points))
+    learnt = fit(kernels, wanted, 3.0)
+    assert np.abs(learnt.dual - np.linalg.solve(ridged, wanted)).max() < 1e-4
+    out = np.array([2_100, 7, 1_500, 40])
+    rest = np.delete(np.arange(len(points)), out)
+    unseen = ridged[np.ix_(out, rest)] @ np.linalg.solve(ridged[np.ix_(rest, rest)], wanted[rest])
+    assert np.abs(learnt.without(out) - unseen).max() < 1e-3
 
 
 def test_unseen_examples_go_to_their_own_class() -> None:

@@ -114,6 +114,25 @@ def test_the_same_message_means_the_same(engine: Engine) -> None:
     assert engine.diagnose(text) == engine.diagnose(text)
 
 
+def test_reasons_are_the_same_whenever_they_are_read(engine: Engine) -> None:
+    asked = "how do I reset the rate limit of ConnectWise"
+    first, second = (engine.diagnose(asked).problems[0].candidates[0].evidence for _ in range(2))
+    for other in ANSWERED[:3]:  # nothing that comes between changes them
+        engine.diagnose(other[0])
+    assert first == second
+    assert tuple(first) == second[:]
+    assert hash(first) == hash(second)
+    assert len(first) == len(list(first)) > 0
+
+
+def test_noise_is_cut_for_the_encoder_where_language_is_not(engine: Engine) -> None:
+    language = "the product is not synced to the distributor because the category was deleted in the catalog " * 6
+    noise = " ".join(f"xq{number}zkvw" for number in range(80))
+    assert engine._told(language) == language[:600]
+    assert 150 < len(engine._told(noise)) < 400
+    assert engine._told("zkvwq " * 20) == "zkvwq " * 20
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=400))
 def test_any_text_comes_to_something(engine: Engine, text: str) -> None:

@@ -35,7 +35,8 @@ _WORD: Final = re.compile(r"\w+")
 _GRAM: Final = 4  # letters in a run; 3 to 5 together cost four times the work and found nothing more
 _READ: Final = 2_000  # characters of a text that are looked at
 _MOST_REMEMBERED: Final = 20_000  # words
-_MOST_SUMMED: Final = 1_000  # words of which the postings are kept added up: some 10 MB
+_COMMON: Final = 800  # postings of a word's runs of letters from which on it is worth adding them up
+_MOST_SUMMED: Final = 2_000  # words remembered; those that are common take some 10 MB at most
 _BLOCK: Final = 512  # rows and columns inverted in one piece
 
 
@@ -71,13 +72,14 @@ class Row:
     """A text's features: `columns`, each once, and their `values`. Lists: few, and looked up one by one.
 
     The last of them may be told again by word: from `apart` on they are the columns of `words`, each word's with what
-    all its runs of letters are multiplied by, beside their rarity.
+    all its runs of letters are multiplied by, beside how rare each is (`rare`, of all columns).
     """
 
     columns: list[int]
     values: list[float]
     words: Sequence[tuple[tuple[int, ...], float]] = ()
     apart: int | None = None
+    rare: Sequence[float] = ()
 
 
 class Vectoriser:
@@ -129,7 +131,7 @@ class Vectoriser:
                 counts[at] = counts.pop(at)
         scale = self._add_view(columns, values, counts, kernel.letters)
         apart = len(columns) - sum(map(len, whole)) if scale else len(columns)
-        return Row(columns, values, [(runs, scale) for runs in whole] if scale else (), apart)
+        return Row(columns, values, [(runs, scale) for runs in whole] if scale else (), apart, self._rare)
 
     def _add_view(self, columns: list[int], values: list[float], counts: Mapping[int, int], weight: float) -> float:
         """Add features that were found so often; what rarity was multiplied by, 0 where nothing was added."""
@@ -176,7 +178,7 @@ class Examples:
     starts: NDArray[np.int32]
     texts: NDArray[np.int32]
     values: Floats
-    # Words that came before with the sum of their runs' postings; None for those that came once.
+    # The common words that came before with the sum of their runs' postings; None for those that are not common.
     _whole: dict[tuple[int, ...], tuple[NDArray[np.int32], Floats] | None] = field(default_factory=dict)
 
     @classmethod
@@ -198,7 +200,7 @@ class Examples:
         for runs, scale in row.words:
             values = row.values[apart : apart + len(runs)]
             apart += len(runs)
-            whole = self._summed(runs, values, scale)
+            whole = self._summed(runs, row.rare)
             if whole is None:
                 columns += runs
                 times += values
@@ -217,26 +219,25 @@ class Examples:
         joined *= np.repeat(np.array(whole_times + times, np.float32), [len(part) for part in parts])
         return np.bincount(np.concatenate(own), joined, self.count).astype(np.float32)
 
-    def _summed(
-        self, runs: tuple[int, ...], values: Sequence[float], scale: float
-    ) -> tuple[NDArray[np.int32], Floats] | None:
+    def _summed(self, runs: tuple[int, ...], rare: Sequence[float]) -> tuple[NDArray[np.int32], Floats] | None:
         """The texts that have some of a word's runs of letters, each once, with what they give for a scale of 1.
 
-        A word's runs stand in the same texts mostly. None for a word that comes for the first time: adding them up
-        takes longer than one text is worth.
+        A word's runs stand in the same texts mostly. None for a word whose runs are rare: adding them up saves nothing.
+        Which words are added up depends on the word alone, so that a text is as alike the second time, to the last bit.
         """
         known = self._whole
-        whole = known.get(runs)
-        if whole is None:
+        try:
+            return known[runs]
+        except KeyError:
+            whole = None
+            if sum([int(self.starts[run + 1] - self.starts[run]) for run in runs]) >= _COMMON:
+                likeness = self.likeness(Row(list(runs), [rare[run] for run in runs]))
+                texts = np.flatnonzero(likeness).astype(np.int32)
+                whole = texts, likeness[texts]
             if len(known) >= _MOST_SUMMED:
                 known.clear()
-            if runs not in known:
-                known[runs] = None
-                return None
-            likeness = self.likeness(Row(list(runs), [value / scale for value in values]))
-            texts = np.flatnonzero(likeness).astype(np.int32)
-            whole = known[runs] = texts, likeness[texts]
-        return whole
+            known[runs] = whole
+            return whole
 
     def products(self) -> Floats:
         """The likeness of all texts with each other, (count, count)."""
@@ -265,8 +266,16 @@ class Fit:
 
     def without(self, rows: NDArray[np.intp]) -> Doubles:
         """What `rows` would score had none of them been seen: (rows, classes)."""
-        own = self.root[:, rows]
-        inverse = _product(own.T, own).astype(np.float64)
+        # The root is a lower triangle: what stands above it, two thirds of the work, is left out.
+        own, order = np.empty((len(rows), len(rows)), np.float32), np.sort(rows)
+        own[:] = 0.0
+        for begin in range(0, len(self.root), 2 * _BLOCK):
+            end = begin + 2 * _BLOCK
+            upto = int(np.searchsorted(order, end))
+            part = self.root[begin:end, order[:upto]]
+            own[:upto, :upto] += _product(part.T, part)
+        back = np.searchsorted(order, rows)
+        inverse = own[np.ix_(back, back)].astype(np.float64)
         return np.asarray(self.wanted[rows] - np.linalg.solve(inverse, self.dual[rows]), np.float64)
 
 
@@ -283,12 +292,38 @@ def _invert_root(matrix: Floats) -> None:
     half = size // 2
     first, below, last = matrix[:half, :half], matrix[half:, :half], matrix[half:, half:]
     _invert_root(first)
-    below[:] = _product(below, first.T)
-    last -= _product(below, below.T)
+    # first and last are lower triangles, and below @ below.T is symmetric: half of each product is known.
+    below[:] = _below(first, below.T).T
+    _take_square(last, below)
     _invert_root(last)
-    below[:] = _product(last, _product(below, first))
+    below[:] = _below(last, _below(first.T[::-1, ::-1], below.T[::-1])[::-1].T)
     below *= -1
     matrix[:half, half:] = 0.0
+
+
+def _below(triangle: Floats, right: Floats) -> Floats:
+    """triangle @ right for a lower triangle, whose upper half is not looked at."""
+    size = len(triangle)
+    if size <= 2 * _BLOCK:
+        return _product(triangle, right)
+    half = size // 2
+    out = np.empty((size, right.shape[1]), np.float32)
+    out[:half] = _below(triangle[:half, :half], right[:half])
+    out[half:] = _below(triangle[half:, half:], right[half:])
+    out[half:] += _product(triangle[half:, :half], right[:half])
+    return out
+
+
+def _take_square(matrix: Floats, side: Floats) -> None:
+    """Take side @ side.T from the lower half of a symmetric matrix; its upper half is whatever it may be."""
+    size = len(matrix)
+    if size <= 2 * _BLOCK:
+        matrix -= _product(side, side.T)
+        return
+    half = size // 2
+    _take_square(matrix[:half, :half], side[:half])
+    _take_square(matrix[half:, half:], side[half:])
+    matrix[half:, :half] -= _product(side[half:], side[:half].T)
 
 
 def _product(left: Floats, right: Floats) -> Floats:

@@ -63,6 +63,8 @@ Floats: TypeAlias = NDArray[np.float64]
 Singles: TypeAlias = NDArray[np.float32]
 
 MEANING_READ: Final = 600  # characters given to the encoder
+_PIECES: Final = 140  # about as many as the encoder makes of MEANING_READ characters of language
+_PIECE: Final = re.compile(r"\w+|[^\w\s]")
 _READ: Final = 1_200  # characters that are classified; what decides a longer paste is its signature
 _CANDIDATES: Final = 5
 _LOOKED_AT: Final = 60  # chunks that tell what the best article has of a text
@@ -307,12 +309,27 @@ class Engine:
         asked = classified(unwrap(text))
         cosines = None
         if self.encoder is not None and asked.strip():
-            cosines = self.trained.chunks @ self.encoder.encode([asked[:MEANING_READ]])[0]
+            cosines = self.trained.chunks @ self.encoder.encode([self._told(asked)])[0]
         return self.searcher.search(asked, top, weights=weights_for(asked), cosines=cosines)
 
     def _named(self, text: str, reading: Reading | None) -> Named:
         """What a text names; not looked for again where the reading did."""
         return reading.named if reading is not None and reading.spelt == text else self.facets.read(text)
+
+    def _told(self, text: str) -> str:
+        """The beginning of a text that is given to the encoder.
+
+        The encoder cuts a word that it does not know into pieces and works on each: six hundred letters of noise would
+        cost it twice what as many of language do. Language ends by its length, and noise by its pieces.
+        """
+        text, left, known = text[:MEANING_READ], _PIECES, self.trained.words
+        if len(text) > _PIECES:
+            for found in _PIECE.finditer(text):
+                word = found[0]
+                left -= 1 if len(word) < 4 or word.lower() in known else -(-len(word) // 2)
+                if left < 0:
+                    return text[: found.start()]
+        return text
 
     # ---- reading ----------------------------------------------------------------------------------------------------
 
@@ -508,7 +525,7 @@ class Engine:
         parts = [] if sure else _parts(text)
         vectors: list[Singles | None] = [None] * (1 + len(parts))
         if self.encoder is not None:
-            vectors = list(self.encoder.encode([part[:MEANING_READ] for part in (text, *parts)]))
+            vectors = list(self.encoder.encode([self._told(part) for part in (text, *parts)]))
         reading = self.read(text, unwrapped, matches, facets, vector=vectors[0])
         if not self._count:
             return (self._passages(reading, unwrapped),), 0.0, reading
