@@ -171,7 +171,7 @@ class _Paste:
 
     def place(self, i: int) -> tuple[int, int]:
         """Where word i stands in the peeled text."""
-        n = self.source[i] if self.source is not None else i
+        n = i if self.source is None else self.source[i]
         if not self._places:
             find, places, end = self.text.find, self._places, 0
             for piece in self._pieces:
@@ -404,6 +404,7 @@ class SignatureIndex:
         self._contained: dict[int, bool] = {}  # worked out for those that are found
         self._forms: dict[int, tuple[list[int], list[int]]] = {}  # and what was worked out of a few of the many
         self._close: dict[str, frozenset[int]] = {}
+        self._alikes: dict[tuple[str, str], float] = {}
         # Of a few signatures the postings are lists as well: a question has three words of theirs, or none.
         self._lists: dict[int, list[tuple[int, int]]] = {}
         if count <= _FEW:
@@ -655,8 +656,7 @@ class SignatureIndex:
         each = np.repeat(self._starts[rows] - offsets + lengths, lengths) + np.arange(offsets[-1])
         who, votes = self._who[each], np.repeat(self._votes[rows], lengths)
         # Most of those that a log's words speak for are spoken for by too little, wherever it stands.
-        enough = np.bincount(who, votes, len(self.signatures)) >= self._least
-        voting = np.flatnonzero(enough[who])
+        voting = np.flatnonzero(np.bincount(who, votes).take(who) >= self._least.take(who))
         if not len(voting):
             return []
         who, votes, each = who[voting].astype(np.int64), votes[voting], each[voting]
@@ -1113,6 +1113,18 @@ class SignatureIndex:
         """How well a word of the paste stands for a word of a signature: 0 where it must not."""
         if word == said:
             return 1.0
+        if said in self._known and said not in _DENYING and said not in _SHORT:
+            return 0.0
+        alike = self._alikes.get((word, said))
+        if alike is None:
+            alike = self._compared(word, said)
+            if len(self._alikes) >= _REMEMBERED:
+                self._alikes.clear()
+            self._alikes[word, said] = alike
+        return alike
+
+    def _compared(self, word: str, said: str) -> float:
+        """The likeness of two different words."""
         if _SHORT.get(said) == word:
             return 0.9
         if abs(len(word) - len(said)) > 3 and not word.startswith(said):
