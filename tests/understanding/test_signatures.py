@@ -433,3 +433,17 @@ def test_any_text_is_matched_without_fault(text: str, limit: int) -> None:
 @given(st.sampled_from(ERRORS), st.text(max_size=80), st.text(max_size=80))
 def test_an_error_on_a_line_of_its_own_is_found_in_any_surroundings(error: str, before: str, after: str) -> None:
     assert error in targets(f"{before}\n\n{filled(error)}\n\n{after}")
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("damage", ["{}", "it says {} again and again", "{}\n{}", "no {} found in Autotask rate limit"])
+def test_votes_counted_one_by_one_come_to_what_they_come_to_all_at_once(
+    monkeypatch: pytest.MonkeyPatch, error: str, damage: str
+) -> None:
+    ids = INDEX._resolve(INDEX._paste(unwrap(damage.replace("{}", error)).text))[0]
+    one_by_one = INDEX._cast(ids)
+    assert one_by_one
+    monkeypatch.setattr(INDEX, "_lists", {})
+    at_once = INDEX._candidates(ids)
+    assert [found[:2] for found in one_by_one] == [found[:2] for found in at_once]
+    assert [found[2] for found in one_by_one] == pytest.approx([found[2] for found in at_once], abs=1e-5)
