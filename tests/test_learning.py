@@ -98,7 +98,7 @@ def test_a_fault_in_the_phrases_names_its_line(tmp_path: Path, text: str, proble
         ("product: X", "not JSON"),
         ('{"asked": "sku", "text": "X"}', "`asked` is none of"),
         ('{"asked": "product", "text": "the X1", "product": "X2"}', "not a piece of the text"),
-        ('{"asked": "product", "text": "the X1", "act": "value"}', "`act` is not known"),
+        ('{"asked": "product", "text": "the X1", "act": "values"}', "`act` is none of"),
     ],
 )
 def test_a_fault_in_the_marked_messages_names_its_line(tmp_path: Path, line: str, problem: str) -> None:

@@ -253,7 +253,7 @@ def open_mind(places: Places, *, words_only: bool = False, report: Callable[[str
         policy=policy_of(bot),
         manners=manners_of(bot),
         hear=open_hearing(places.bot, compiled.knowledge, encoder),
-        mark=open_marking(places.bot),
+        mark=open_marking(places.bot, encoder),
     )
     return Mind(compiled.knowledge, compiled.engine, world)
 

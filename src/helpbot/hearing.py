@@ -15,6 +15,7 @@ from helpbot.dialogue.cutting import proposals
 from helpbot.errors import Fault, KnowledgeError
 from helpbot.loading import cache_folder
 from helpbot.understanding.marks import ASKED, MEANT, Example, Marker, Marks, varied
+from helpbot.understanding.senses import Read
 from helpbot.understanding.speech import ACTS, OTHER, Encode, Heard, SpeechActs
 from helpbot.vectors import encoder_id
 
@@ -30,6 +31,7 @@ __all__ = [
 ]  # fmt: skip
 
 FORMAT: Final = 1
+_MARKS_FORMAT: Final = 2
 _UNMARKED: Final = 100  # phrases of each act that teach what holds no value
 _OTHERS_EACH: Final = 8  # questions a resolution that teach what is no speech act
 
@@ -184,7 +186,7 @@ def _misses(row: object) -> str:
     return ""
 
 
-def learn_marks(examples: list[Example], phrases: Mapping[str, list[str]]) -> Marker:
+def learn_marks(examples: list[Example], phrases: Mapping[str, list[str]], encoder: Encoder | None = None) -> Marker:
     """A marker from marked messages; of the phrases, a fixed few of each act teach what holds no value."""
     talk = [text for lines in phrases.values() for text in lines]
     silent = [
@@ -194,11 +196,17 @@ def learn_marks(examples: list[Example], phrases: Mapping[str, list[str]]) -> Ma
         for number, text in enumerate(sorted(lines, key=_order)[:_UNMARKED])
     ]
     taught = [replace(each, proposed=proposals(each.text)) for each in [*varied(examples), *silent]]
-    return Marker.learn(taught, talk)
+    return Marker.learn(taught, talk, _read(encoder))
 
 
-def open_marking(bot: Path, *, cache: bool = True) -> Callable[[str, str], Marks | None]:
-    """What marks values in messages. It is opened at the first message of a form.
+def _read(encoder: Encoder | None) -> Read | None:
+    return None if encoder is None else encoder.read
+
+
+def open_marking(
+    bot: Path, encoder: Encoder | None = None, *, cache: bool = True
+) -> Callable[[str, str], Marks | None]:
+    """What marks values in messages, with meaning where there is an encoder. It is opened at a form's first message.
 
     Raises KnowledgeError where details.jsonl or phrases.yaml is wrong.
     """
@@ -206,28 +214,29 @@ def open_marking(bot: Path, *, cache: bool = True) -> Callable[[str, str], Marks
 
     def mark(text: str, asked: str) -> Marks | None:
         if not held:
-            held.append(_open_marker(bot, cache=cache))
+            held.append(_open_marker(bot, encoder, cache=cache))
         return held[0].mark(text, asked, proposals(text)) if held[0] is not None else None
 
     return mark
 
 
-def _open_marker(bot: Path, *, cache: bool) -> Marker | None:
+def _open_marker(bot: Path, encoder: Encoder | None, *, cache: bool) -> Marker | None:
     file = bot / "details.jsonl"
     if not file.exists():
         return None
     said = bot / "phrases.yaml"
     digest = hashlib.sha256(file.read_bytes() + (said.read_bytes() if said.exists() else b"")).hexdigest()[:16]
-    path = cache_folder() / f"marks-{digest}-{FORMAT}.npz"
+    mode = "meaning" if encoder else "words"
+    path = cache_folder() / f"marks-{digest}-{mode}-{_MARKS_FORMAT}.npz"
     if cache:
-        found = _stored(path, Marker.from_arrays)
+        found = _stored(path, lambda arrays: Marker.from_arrays(arrays, _read(encoder)))
         if found is not None:
             return found
     examples, faults = read_details(bot)
     phrases, others = read_phrases(bot)
     if faults or others:
         raise KnowledgeError([*faults, *others])
-    made = learn_marks(examples, phrases)
+    made = learn_marks(examples, phrases, encoder)
     if cache:
         _store(path, made.arrays())
     return made

