@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpbot.understanding.marks import ASKED, Example, Marker, _apart, varied
+from helpbot.understanding.marks import ASKED, Example, Marker, _apart, _prepared, _Row, varied
 from helpbot.understanding.senses import seen
 
 NAMES = (
@@ -108,6 +108,17 @@ def test_a_field_that_is_likelier_given_than_not_gets_its_likeliest_piece(marker
         marks = marker.mark(text, "both")
         assert (marks.product is None) == (marks.no_product >= 0.5) or marks.error
         assert (marks.error is None) == (marks.no_error >= 0.5) or marks.product
+
+
+def test_pieces_that_tear_quotes_and_pieces_that_are_sentences_are_told() -> None:
+    text = 'It says "not here" now. Why?'  # it says " not here " now . why ?
+    row = _Row.of(_prepared(text, "error", {}, {}), {})
+    _, quoted, whole, torn, sentences = ([list(map(bool, line)) for line in flag] for flag in row.flags)
+    assert [quoted[3][4], quoted[2][5], quoted[3][3]] == [True, False, False]
+    assert [torn[2][4], torn[0][3], torn[4][6], torn[2][5], torn[3][4], torn[0][9]] == [True] * 3 + [False] * 3
+    assert [sentences[0][7], sentences[0][6], sentences[8][9], sentences[8][8]] == [True] * 4
+    assert [sentences[0][5], sentences[1][7], sentences[7][9]] == [False] * 3
+    assert sum(map(sum, whole)) == 1
 
 
 # ---- with meaning ---------------------------------------------------------------------------------------------------

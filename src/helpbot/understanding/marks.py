@@ -44,6 +44,7 @@ _ABSENT: Final = 0.5  # a field that is likelier absent than this is left out
 _OPENING: Final = "\"“„«'‘`([{<"
 _QUOTES_READ: Final = 2_000  # tokens
 _DEEPEST: Final = 8  # brackets in brackets
+_PAIRS_HELD: Final = 64  # of quotation marks and brackets, of which a piece should hold both or none
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.intp]
@@ -144,6 +145,7 @@ class _Text:
     last: Numbers  # tokens with which it may end
     edge: tuple[list[list[str]], list[list[str]], list[list[str]]]  # features: as the first, as the last, inside
     lines: tuple[NDArray[np.bool_], NDArray[np.bool_]]  # begins a line, ends one
+    sentences: tuple[NDArray[np.bool_], NDArray[np.bool_]]  # begins a sentence, ends one
     quotes: list[tuple[int, int]]  # (first token inside, last token inside)
     whole: list[str]  # features of the text
     proposed: list[tuple[str, int, int]]  # (pattern, first token, last token)
@@ -298,8 +300,8 @@ class _Extra:
     """Features of a piece as a whole, behind those of places: they have fixed columns."""
 
     LENGTHS: Final = (1, 2, 3, 4, 6, 9, 14, 24, 60)
-    LINES, QUOTED, ALL = 10, 11, 12
-    COUNT: Final = 13
+    FLAGS: Final = 10  # the first of: lines, in quotes, all of the text, half of a pair of quotes, sentences
+    COUNT: Final = 15
 
 
 _UNALIGNED: Final = (-2, -2)
@@ -318,9 +320,7 @@ class _Row:
     columns: tuple[Numbers, Numbers, Numbers]
     whole: Numbers
     extras: NDArray[np.int8]  # (first, last) the length's column, -1 where no piece is
-    lines: NDArray[np.bool_]
-    quoted: NDArray[np.bool_]
-    all: NDArray[np.bool_]
+    flags: list[NDArray[np.bool_]]  # (first, last) each, in the order of the extras
     cells: list[tuple[int, int, int]]  # (first, last, column) of proposals
 
     @classmethod
@@ -334,15 +334,20 @@ class _Row:
         lengths = last[None, :] - first[:, None] + 1
         extras = np.searchsorted(_Extra.LENGTHS, lengths).astype(np.int8)
         extras[lengths < 1] = -1
-        begins, ends = text.lines
-        quoted = np.zeros(lengths.shape, bool)
+        (begins, ends), (opens, closes) = text.lines, text.sentences
+        quoted, torn = np.zeros(lengths.shape, bool), np.zeros(lengths.shape, bool)
         for start, end in text.quotes:
             quoted |= (first == start)[:, None] & (last == end)[None, :]
+        for start, end in text.quotes[:_PAIRS_HELD]:
+            opened, closed = ((first <= sign)[:, None] & (last >= sign)[None, :] for sign in (start - 1, end + 1))
+            torn |= opened ^ closed
+        whole = (first == 0)[:, None] & (last == len(text.starts) - 1)[None, :]
+        flags = [begins[first][:, None] & ends[last][None, :], quoted, whole, torn,
+                 opens[first][:, None] & closes[last][None, :]]  # fmt: skip
         return cls(
             len(text.starts), len(columns), first, last, tuple(at), tuple(found),  # type: ignore[arg-type]  # three each
             np.array([columns[f] for f in text.whole if f in columns], np.intp),
-            extras, begins[first][:, None] & ends[last][None, :], quoted,
-            (first == 0)[:, None] & (last == len(text.starts) - 1)[None, :], _cells(text, columns),
+            extras, flags, _cells(text, columns),
         )  # fmt: skip
 
     def scores(self, weights: Floats, beside: Floats, none: float) -> tuple[Floats, float]:
@@ -354,8 +359,9 @@ class _Row:
         run = np.concatenate([[0.0], np.cumsum(inside)])
         extra = weights[self.features :]
         scores = (begin[self.first] - run[self.first])[:, None] + (end[self.last] + run[self.last + 1])[None, :]
-        scores += extra[self.extras] + extra[_Extra.LINES] * self.lines + extra[_Extra.QUOTED] * self.quoted
-        scores += extra[_Extra.ALL] * self.all
+        scores += extra[self.extras]
+        for weight, flag in zip(extra[_Extra.FLAGS :], self.flags, strict=True):
+            scores += weight * flag
         for begin_, end_, column in self.cells:
             scores[begin_, end_] += weights[column]
         scores[self.extras < 0] = -np.inf
@@ -385,8 +391,8 @@ class _Row:
         begin[self.first], end[self.last] = wanted.sum(1), wanted.sum(0)
         inside = np.cumsum(begin) - np.cumsum(end) + end
         parts = [values[at] for values, at in zip((begin, end, inside), self.at, strict=True)]
-        lengths = np.bincount(self.extras[self.extras >= 0], wanted[self.extras >= 0], _Extra.LINES)
-        extra = [*lengths, (wanted * self.lines).sum(), (wanted * self.quoted).sum(), (wanted * self.all).sum()]
+        lengths = np.bincount(self.extras[self.extras >= 0], wanted[self.extras >= 0], _Extra.FLAGS)
+        extra = [*lengths, *(wanted[flag].sum() for flag in self.flags)]
         cells = np.array([column for _, _, column in self.cells], np.intp)
         columns = np.concatenate([*self.columns, self.whole, cells, self.features + np.arange(_Extra.COUNT)])
         values = np.concatenate(
@@ -464,6 +470,9 @@ class _Tokens:
     def word(self, at: int) -> str:
         return self.words[at] if 0 <= at < len(self.words) else "^" if at < 0 else "$"
 
+    def gap(self, at: int) -> str:
+        return self.gaps[at] if 0 <= at < len(self.gaps) else "n"
+
     def of_first(self, n: int) -> list[str]:
         """What tells that a piece begins with this token: its own looks, and the words before it."""
         shape, gap, before = self.shapes[n], self.gaps[n], self.word(n - 1)
@@ -473,7 +482,8 @@ class _Tokens:
             f"b0{self.words[n]}", f"bs{shape}", f"bc{self.common[n]}", f"b1{gap}{before}",
             f"b2{self.word(n - 2)} {before}", f"b3{self.word(n - 3)} {self.word(n - 2)} {before}",
             f"ba{self.asked}{before}", f"bn{before}|{shape}",
-            f"bp{beside}{gap}{shape}", f"bx{gap}{self.common[n]}{'' if behind.isalnum() else behind}",
+            f"bj{self.gap(n - 1)}{before}{gap}", f"bp{beside}{gap}{shape}",
+            f"bx{gap}{self.common[n]}{'' if behind.isalnum() else behind}",
         ]  # fmt: skip
         return found if n else [*found, "b^", f"b^{self.asked}"]
 
@@ -486,7 +496,7 @@ class _Tokens:
             f"e0{self.words[n]}", f"es{shape}", f"ec{self.common[n]}", f"e1{gap}{after}",
             f"e2{after} {self.word(n + 2)}", f"e3{after} {self.word(n + 2)} {self.word(n + 3)}",
             f"ea{self.asked}{after}", f"en{after}|{shape}",
-            f"ep{gap}{beside}{shape}",
+            f"ep{gap}{beside}{shape}", f"ej{gap}{after}{self.gap(n + 2)}", f"eg{self.gaps[n]}{self.words[n]}{gap}",
         ]  # fmt: skip
         return [*found, "e$", f"e${self.asked}"] if at_end else found
 
@@ -526,16 +536,22 @@ def _prepared(text: str, asked: str, talk: Mapping[str, int], proposals: Mapping
         gaps=gaps,
         asked=asked,
     )
-    first, last = [tokens.of_first(n) for n in range(size)], [tokens.of_last(n) for n in range(size)]
+    begins, ends = (np.array([gap == "n" for gap in some], bool) for some in (gaps[:size], gaps[1:]))
+    may_begin, may_end = _edges(begins, first=True), _edges(ends, first=False)
+    first: list[list[str]] = [[] for _ in found]  # what is no edge needs no features of one
+    last: list[list[str]] = [[] for _ in found]
+    for n in may_begin.tolist():
+        first[n] = tokens.of_first(n)
+    for n in may_end.tolist():
+        last[n] = tokens.of_last(n)
     proposed = _placed(text, proposals, found)
     for name, begin, end in proposed:
         first[begin] += [f"br{name}", f"br{name}{asked}"]
         last[end] += [f"er{name}", f"er{name}{asked}"]
-    begins, ends = (np.array([gap == "n" for gap in some], bool) for some in (gaps[:size], gaps[1:]))
     return _Text(
         [start for _, start, _ in found], [end for _, _, end in found],
-        _edges(begins, first=True), _edges(ends, first=False), (first, last, [tokens.inside(n) for n in range(size)]),
-        (begins, ends), _quotes([token for token, _, _ in found], gaps),
+        may_begin, may_end, (first, last, [tokens.inside(n) for n in range(size)]),
+        (begins, ends), _sentences(words, gaps), _quotes(words, gaps),
         tokens.of_all(proposed, asks=text.rstrip().endswith("?")), proposed,
     )  # fmt: skip
 
@@ -564,6 +580,18 @@ def _edges(line: NDArray[np.bool_], *, first: bool) -> Numbers:
         return np.flatnonzero(allowed)[:_EDGES]
     allowed[-_EDGES // 2 :] = True
     return np.flatnonzero(allowed)[-_EDGES:]
+
+
+def _sentences(tokens: Sequence[str], gaps: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which tokens begin a sentence or a line, and which end one, with its point or without."""
+    points = [token in _POINTS and gaps[number + 1] != "j" for number, token in enumerate(tokens)]
+    lines = [gap == "n" for gap in gaps]
+    begins = [line or before for line, before in zip(lines, [True, *points[:-1]], strict=False)]
+    ends = [line or here or behind for line, here, behind in zip(lines[1:], points, [*points[1:], True], strict=False)]
+    return np.array(begins[: len(tokens)], bool), np.array(ends[: len(tokens)], bool)
+
+
+_POINTS: Final = frozenset(".!?;…")
 
 
 def _quotes(tokens: Sequence[str], gaps: Sequence[str]) -> list[tuple[int, int]]:
