@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from helpbot.dialogue.world import World
 from helpbot.errors import KnowledgeError
 from helpbot.hearing import open_hearing, open_marking, read_details, read_phrases, require_words
+from helpbot.understanding.encoder import Reading
 from helpbot.vectors import Remembered, encoder_id
 
 ROOT = Path(__file__).parents[1]
@@ -116,3 +119,34 @@ def test_a_fault_in_the_marked_messages_names_its_line(tmp_path: Path, line: str
 def test_a_bot_without_marked_messages_marks_nothing(tmp_path: Path) -> None:
     assert open_marking(tmp_path)("it is the Zebra ZD421", "product") is None
     require_words(tmp_path)
+
+
+class _Sorts:
+    """Reads words as names or not: an encoder that knows of nothing else."""
+
+    def read(self, texts: list[str]) -> list[Reading]:
+        found = []
+        for text in texts:
+            words = [(word.start(), word.end()) for word in re.finditer(r"\w+", text)]
+            tokens = np.eye(3, dtype=np.float32)[[int(text[start].isupper()) for start, _ in words]]
+            found.append(Reading(np.array(words, np.intp).reshape(-1, 2), tokens, tokens.sum(0)))
+        return found
+
+
+def test_both_ways_of_marking_are_learnt_and_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELPBOT_CACHE", str(tmp_path / "cache"))
+    names = ("Zebra", "Lancom", "Meraki", "Jabra", "Snom")
+    lines = [f'{{"asked": "product", "text": "we have {name} here", "product": "{name}"}}\n' for name in names]
+    (tmp_path / "details.jsonl").write_text("".join(lines))
+    sorts: Any = _Sorts()
+    fresh = [open_marking(tmp_path, encoder)("we have Ergotron here", "product") for encoder in (None, sorts)]
+    kept = sorted(path.name.split("-")[2] for path in (tmp_path / "cache").glob("marks-*"))
+    assert kept == ["meaning", "words"]
+    monkeypatch.setattr("helpbot.hearing.learn_marks", None)  # neither is learnt again
+    stored = [open_marking(tmp_path, encoder)("we have Ergotron here", "product") for encoder in (None, sorts)]
+    for one, two in zip(fresh, stored, strict=True):
+        assert one is not None
+        assert two is not None
+        assert one.product is not None
+        assert one.no_product == pytest.approx(two.no_product, abs=1e-4)
+    assert stored[0] != stored[1]
