@@ -103,7 +103,7 @@ def test_of_two_pieces_that_overlap_the_likelier_pair_apart_is_taken() -> None:
     assert _apart([product], []) == (product, None)
 
 
-def test_a_field_that_is_likelier_given_than_not_gets_its_likeliest_piece(marker: Marker) -> None:
+def test_a_field_that_is_likelier_shownthan_not_gets_its_likeliest_piece(marker: Marker) -> None:
     for text in ("please hold", "the Ergotron", "Snom D785 the", "ok it's price list", "E-77 lost and the X"):
         marks = marker.mark(text, "both")
         assert (marks.product is None) == (marks.no_product >= 0.5) or marks.error
@@ -188,6 +188,14 @@ def test_any_text_is_read_with_meaning(sensible: Marker, text: str) -> None:
     marks = sensible.mark(text, "both")
     for mark in (marks.product, marks.error):
         assert mark is None or 0 <= mark.start < mark.end <= len(text)
+
+
+def test_of_a_long_paste_the_encoder_is_shownthe_beginning(sensible: Marker) -> None:
+    shown = []
+    watched = Marker.from_arrays(sensible.arrays(), lambda texts: shown.extend(texts) or read(texts))
+    watched.mark("we sell cat " * 150, "product")
+    watched.mark("we sell cat " * 1_500, "product")
+    assert [len(text) for text in shown] == [1_800, 600]
 
 
 def test_a_word_is_the_mean_of_its_tokens() -> None:

@@ -33,6 +33,8 @@ _TOKEN: Final = re.compile(r"\w+|[^\w\s]")
 _EDGES: Final = 160  # places where a piece may begin or end; in longer texts only the ends of lines count
 _READ: Final = 20_000  # characters
 _WORDS: Final = 60  # of a text that tell by themselves whether it holds a value
+_PASTE: Final = 2_000  # characters from which on a text is a paste,
+_BEGINNING: Final = 600  # and what the encoder reads of one: it costs more than all else
 _SEEN: Final = 4  # times that a feature must occur in what is learnt from
 _ROUNDS: Final = 3
 _AT_ONCE: Final = 16  # texts between two steps of the sense
@@ -211,7 +213,7 @@ class Marker:
         row = _Row.of(ready, self._columns)
         beside = _NO_SENSE
         if self._sense and self._read:
-            told = seen(self._read([text])[0], ready.starts, ready.ends)
+            told = seen(self._read([_sensed(text)])[0], ready.starts, ready.ends)
             beside = self._sense.scores(told, ASKED.index(asked), row.size)
         products, no_product = row.best(self._weights[0], beside[0][0], beside[1][0])
         errors, no_error = row.best(self._weights[1], beside[0][1], beside[1][1])
@@ -276,13 +278,18 @@ def _learn(
             learner.step(of_words / np.float32(len(batch)), of_wholes / np.float32(len(batch)))
 
 
+def _sensed(text: str) -> str:
+    """What the encoder is given: of a long paste its beginning, where the words about it mostly stand."""
+    return text if len(text) <= _PASTE else text[:_BEGINNING]
+
+
 def _looks(read: Read, texts: Sequence[tuple[Example, _Text]]) -> tuple[Sense, list[tuple[Seen, int]]]:
     """A sense to begin with, and all texts as it sees them; the first of them give its main directions."""
     sense: Sense | None = None
     found: list[tuple[Seen, int]] = []
     for start in range(0, len(texts), _READ_AT_ONCE):
         part = texts[start : start + _READ_AT_ONCE]
-        told = read([example.text for example, _ in part])
+        told = read([_sensed(example.text) for example, _ in part])
         looks = [seen(each, text.starts, text.ends) for each, (_, text) in zip(told, part, strict=True)]
         sense = sense or Sense.start(looks, len(ASKED))
         found += [
