@@ -208,8 +208,8 @@ class Inbound:
     """One thing a user did, as a channel hands it in.
 
     `key` is the channel's own id of this act: the same key again is answered from the record, never done twice.
-    Exactly one of `text`, `choice` and `form` says what was done; `context` is what the host page knows
-    (product, error, page, psa).
+    Exactly one of `text`, `choice` and `form` says what was done; `attachments` are files that came with words or with
+    a form; `context` is what the host page knows (product, error, page, psa).
     """
 
     key: str

@@ -199,6 +199,8 @@ def test_an_unknown_conversation_is_not_found(store: Any) -> None:
         ({"text": "half \ud800"}, Code.INVALID),
         ({"text": "x" * 100_001}, Code.TOO_LARGE),
         ({"text": "x", "choice": "y"}, Code.INVALID),
+        ({"attachments": ("a.png",), "choice": "y"}, Code.INVALID),
+        ({"text": "x", "form": {"product_name": "y"}, "attachments": ("a.png",)}, Code.INVALID),
         ({"text": "x", "key": "k" * 256}, Code.TOO_LARGE),
         ({"form": {"product_name": "\x00"}}, Code.INVALID),
     ],

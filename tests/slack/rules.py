@@ -110,6 +110,12 @@ def _bounds(node: Any) -> Any:  # noqa: C901 - one bound after the other
     for field in node.get("fields", []) if kind == "section" else []:
         if not 1 <= _length(field) <= 2000:
             yield f"a field is {_length(field)} long"
+    if kind == "file_input" and not 1 <= node.get("max_files", 10) <= 10:
+        yield f"file_input.max_files is {node['max_files']}"
+    if kind == "file_input" and not all(ending.isalnum() for ending in node.get("filetypes", [])):
+        yield f"file_input.filetypes are no endings: {node['filetypes']}"
+    if kind == "file_input" and node.get("filetypes") == []:
+        yield "file_input.filetypes is empty"
     if kind in {"plain_text", "mrkdwn", "text"} and not node.get("text"):
         yield f"an empty {kind}"
     if kind == "section" and not ("text" in node or node.get("fields")):

@@ -398,6 +398,8 @@ class StandIn:
         return {"ok": True, "users": self.groups[args["usergroup"]]}, {}, 200
 
     def _view(self, view: Any, no: Any) -> Any:
+        if '"file_input"' in json.dumps(view) and self.scopes is not None and "files:read" not in self.scopes:
+            return no("missing_scope")
         problems = rules.view_problems(view)
         if problems:
             self.faults += problems

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from helpbot.channels.slack import views
+from helpbot.channels.slack.calls import SlackFault
 from helpbot.channels.slack.settings import Direction
 from helpbot.desk.records import DeliveryState, Visibility, file_name
+from helpbot.dialogue.conversation import Conversation
 from helpbot.messages import Channel, Inbound, Person
 from tests.slack.bot import Bot, settings_for, words
 from tests.slack.standin import StandIn, Trouble
@@ -320,6 +323,7 @@ def test_slack_not_handing_out_a_file_for_a_moment_delays_the_reply_and_for_long
 
 
 ANN = Person(id="w1", name="Ann Example")
+NOW = Conversation(id="c", channel=Channel.SLACK, person=ANN)
 
 
 def visitor_sends(bot: Bot, conversation: str, text: str, name: str, data: bytes, key: str) -> None:
@@ -365,6 +369,91 @@ def test_a_visitors_screenshots_are_copied_into_the_cases_thread_like_a_slack_us
         assert said == [("Ann Example", "zeta failed, see\n[one.png]")]
         shown[where] = [thread[-1]["text"], thread[-1]["blocks"]]
     assert shown["widget"] == shown["slack"]
+
+
+def form_of(bot: Bot, slack: StandIn, text: str = "zeta failed") -> tuple[str, dict[str, Any]]:
+    """A user asked for a person: their thread, and the form that opened."""
+    ts = bot.mention(text)
+    bot.settle()
+    bot.press("Ask a person", slack.messages["C0HELP"][-1])
+    bot.settle()
+    return ts, slack.views[-1]
+
+
+def test_files_of_the_form_reach_the_case_once_like_those_of_messages(bot: Bot, slack: StandIn) -> None:
+    _, view = form_of(bot, slack)
+    given = [in_slack(slack, "shot.PNG", png()), in_slack(slack, "log.txt", LOG, mode="snippet")]
+    for _ in range(3):
+        assert bot.submit(view, {"product_name": "Quotes", "files": ("files", given)}).text == ""
+    bot.settle()
+    (case,) = bot.desk.cases()
+    root, *thread = bot.case_thread()
+    assert shared_with(slack, "C0CASES", root["ts"]) == [("shot.PNG", png()), ("log.txt", LOG)]
+    assert "[shot.PNG, log.txt]" in words(thread[0]["blocks"])
+    assert [m.attachments for m in bot.desk.messages(case.conversation) if m.attachments] == [("shot.PNG", "log.txt")]
+    assert slack.fetched == ["shot.PNG", "log.txt"]
+    keys = [m.key for m in bot.desk.messages(case.conversation) if m.key]
+    bot.service.state.erase(case.conversation, bot.desk.conversation(case.conversation).thread, keys)
+    assert bot.service.state.all_kept("files") == {}
+
+
+@pytest.mark.parametrize("claimed", [False, True])
+def test_files_of_a_form_that_finds_its_case_open_are_passed_on_by_name(
+    bot: Bot, slack: StandIn, claimed: bool
+) -> None:
+    ts, view = form_of(bot, slack)
+    bot.say("Quotes", thread=ts)
+    bot.settle()
+    (case,) = bot.desk.cases()
+    if claimed:
+        case_press(bot, "Claim")
+    before = len(bot.case_thread())
+    values = {"product_name": "Quotes", "error_message": "zeta failed", "note": "see the picture"}
+    bot.submit(view, {**values, "files": ("files", [in_slack(slack, "shot.png", png())])})
+    bot.settle()
+    assert [c.id for c in bot.desk.cases()] == [case.id]
+    assert shared_with(slack, "C0CASES", bot.root()["ts"]) == [("shot.png", png())]
+    assert any("shot.png" in words(m["blocks"]) for m in bot.case_thread()[before:])
+
+
+UNFIT: dict[str, tuple[Callable[[StandIn], list[dict[str, Any]]], str]] = {
+    "a program": (
+        lambda s: [in_slack(s, "a.png", png()), in_slack(s, "b.png.exe", LOG)],
+        "b.png.exe is not taken here",
+    ),
+    "no ending": (lambda s: [in_slack(s, "screenshot", png())], "screenshot is not taken here"),
+    "too large": (lambda s: [in_slack(s, "a.pdf", LOG, size=10 * 1024 * 1024 + 1)], "a.pdf is larger than 10 MB"),
+    "too many": (lambda s: [in_slack(s, f"{n}.png", png()) for n in range(11)], "These are 11 files"),
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+def test_a_file_that_the_form_does_not_take_is_said_at_its_field_and_opens_nothing(
+    bot: Bot, slack: StandIn, kind: str
+) -> None:
+    files, complaint = UNFIT[kind]
+    _, view = form_of(bot, slack)
+    answer = bot.submit(view, {"product_name": "Quotes", "files": ("files", files(slack))}).json()
+    assert answer["response_action"] == "errors"
+    assert list(answer["errors"]) == ["files"]
+    assert answer["errors"]["files"].startswith(complaint)
+    bot.settle()
+    assert not bot.desk.cases()
+    assert bot.submit(view, {"product_name": "Quotes"}).text == ""  # without them it goes through
+    bot.settle()
+    assert len(bot.desk.cases()) == 1
+
+
+def test_the_form_needs_the_scope_that_reads_files_and_shows_its_limits(bot: Bot, slack: StandIn) -> None:
+    _, view = form_of(bot, slack)
+    field = next(block for block in view["blocks"] if block["block_id"] == "files")
+    assert field["optional"]
+    assert field["element"]["filetypes"] == ["png", "jpg", "jpeg", "webp", "pdf", "txt"]
+    assert field["element"]["max_files"] == 10
+    assert "10 at most, 10 MB each" in field["hint"]["text"]
+    slack.scopes = {"chat:write"}
+    with pytest.raises(SlackFault, match="missing_scope"):
+        bot.service.slack.call("T01", "views.open", trigger_id=slack.trigger(), view=views.escalation(NOW, "c"))
 
 
 def test_a_users_file_that_cannot_be_copied_says_so_and_holds_nothing_up(bot: Bot, slack: StandIn) -> None:

@@ -14,6 +14,7 @@ from tests.slack.samples import samples
 
 GOLDEN = Path(__file__).parent / "golden"
 SAMPLES = samples()
+FILES = {"type": "plain_text", "text": "Files"}
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -50,6 +51,9 @@ def test_there_is_no_golden_file_without_a_message() -> None:
         ({"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}, "3001"),
         ({"type": "section", "fields": [{"type": "mrkdwn", "text": "x" * 2001}]}, "2001"),
         ({"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}, "151"),
+        ({"type": "input", "label": FILES, "element": {"type": "file_input", "max_files": 11}}, "max_files is 11"),
+        ({"type": "input", "label": FILES, "element": {"type": "file_input", "filetypes": [".png"]}}, "no endings"),
+        ({"type": "actions", "elements": [{"type": "file_input"}]}, "actions"),
         ({"type": "context", "elements": [{"type": "mrkdwn", "text": "x"}] * 11}, "11"),
         (
             {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text"}]}]},

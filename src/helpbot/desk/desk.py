@@ -631,7 +631,7 @@ class Desk:
         _check_person(inbound.person)
         _check_text("thread", inbound.thread, 500)
         given = (
-            bool(inbound.text or inbound.attachments),
+            bool(inbound.text) or (bool(inbound.attachments) and inbound.form is None),  # a form may take files along
             inbound.choice is not None,
             inbound.form is not None,
         )
@@ -876,7 +876,10 @@ class _Turn:
                     extra={
                         "tell": "user_message",
                         "text": action.text or (self.messages[0].text if self.messages else ""),
-                        "attachments": list(action.attachments),
+                        # A form's files are in the message alone: the conversation does not speak of them.
+                        "attachments": list(
+                            action.attachments or (self.messages[0].attachments if self.messages else ())
+                        ),
                     },
                 )
 

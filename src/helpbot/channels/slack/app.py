@@ -320,7 +320,12 @@ class Listeners:
         if form.errors:
             ack(response_action="errors", errors=dict(form.errors))
             return
-        data = {**_who(body), "conversation": form.conversation, "values": dict(form.values)}
+        data = {
+            **_who(body),
+            "conversation": form.conversation,
+            "values": dict(form.values),
+            "files": [asdict(file) for file in form.files],
+        }
         self._keep(_view_key(body, view), f"talk:{form.conversation}", "escalated", data)
         ack()
 

@@ -359,9 +359,18 @@ class Deeds:
         values = dict(data["values"])
         name = Field.ERROR_MESSAGE.value
         values[name] = views.whole_error(values.get(name, ""), view.now.error.value)
+        files = tuple(File(**file) for file in data.get("files", ()))
+        self._files.remember(deed.key, str(data["team"]), files)
         self._settle(
             self._desk.receive(
-                Inbound(key=deed.key, channel=Channel.SLACK, thread=view.thread, person=view.person, form=values)
+                Inbound(
+                    key=deed.key,
+                    channel=Channel.SLACK,
+                    thread=view.thread,
+                    person=view.person,
+                    form=values,
+                    attachments=tuple(file.name for file in files),
+                )
             )
         )
 

@@ -44,6 +44,9 @@ OPTIONS: Final = 100
 OPTION: Final = 75
 TITLE: Final = 24
 METADATA: Final = 3_000
+MB: Final = 1_048_576
+FILES: Final = 10  # of one file_input
+FILE: Final = 10 * MB  # bytes of each
 
 # path within a block, and the longest text there
 _TEXTS: Final = {
@@ -167,6 +170,8 @@ def _lengths(node: dict[str, Any]) -> Iterator[str]:
     for field in node.get("fields", ()) if kind == "section" else ():
         if not 1 <= len(_text(field)) <= FIELD:
             yield f"a field has {len(_text(field))} characters"
+    if kind == "file_input" and not 1 <= node.get("max_files", FILES) <= FILES:
+        yield f"file_input.max_files is {node['max_files']}"
     for name, limit in (("value", VALUE), ("url", URL), ("action_id", ID), ("block_id", ID)):
         value = node.get(name)
         if isinstance(value, str) and len(value) > limit:

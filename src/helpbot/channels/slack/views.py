@@ -45,6 +45,9 @@ REASONS: Final = (
 # Why a form's text input may be prefilled with less than is known: Slack takes 3,000 characters there.
 SHORTENED: Final = "\n… (the whole text is kept; leave this as it is, or replace it)"
 
+# What a case's form takes along: a picture of the screen, or a log. Slack checks the endings for convenience only.
+ENDINGS: Final = ("png", "jpg", "jpeg", "webp", "pdf", "txt")
+
 
 class VIEW:
     """The callback ids of windows."""
@@ -119,6 +122,7 @@ class Escalation:
     conversation: str
     values: Mapping[str, str]
     errors: Mapping[str, str]
+    files: tuple[File, ...] = ()
 
 
 def escalation(now: Conversation, conversation: str) -> Block:
@@ -149,6 +153,14 @@ def escalation(now: Conversation, conversation: str) -> Block:
             ),
             _input("urgency", "Urgency", _select([(name, name.capitalize()) for name in URGENCIES]), optional=True),
             _input("note", "Anything else", _text(long=True), optional=True),
+            _input(
+                "files",
+                "Files",
+                {"type": "file_input", "filetypes": list(ENDINGS), "max_files": limits.FILES},
+                optional=True,
+                hint=f"Screenshots (PNG, JPEG, WebP), PDF or text: {limits.FILES} at most, "
+                f"{limits.FILE // limits.MB} MB each.",
+            ),
         ],
         c=conversation,
     )
@@ -191,7 +203,23 @@ def read_escalation(view: Mapping[str, Any]) -> Escalation:
         value = _value(view, name)
         if value.strip():
             values[name] = value
-    return Escalation(conversation=conversation, values=values, errors=errors)
+    given = read_files(view, "files")
+    if complaint := _complaint(given):
+        errors["files"] = complaint
+    return Escalation(conversation=conversation, values=values, errors=errors, files=tuple(given))
+
+
+def _complaint(given: Sequence[File]) -> str:
+    """What is wrong with files that were put into the form; empty if nothing is."""
+    if len(given) > limits.FILES:
+        return f"These are {len(given)} files; leave the {limits.FILES} that show the problem best."
+    for file in given:
+        name = one_line(file.name, 100)
+        if file.name.rpartition(".")[2].lower() not in ENDINGS:
+            return f"{name} is not taken here: send PNG, JPEG, WebP, PDF or text (.txt)."
+        if file.size > limits.FILE:
+            return f"{name} is larger than {limits.FILE // limits.MB} MB; send a part of it, or a screenshot."
+    return ""
 
 
 # ── agents' forms ────────────────────────────────────────────────────────────────────────────────────────────────────
