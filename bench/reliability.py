@@ -46,7 +46,7 @@ def run(arguments: list[str]) -> int:
         code = subprocess.call(
             [sys.executable, "-m", "pytest", *SUITES, *arguments],
             cwd=ROOT,
-            env={**os.environ, "HELPBOT_FIGURES": str(figures)},
+            env={**os.environ, "HELPBOT_TEST_FIGURES": str(figures)},
         )
         fresh = read(figures)
     again = {line["test"] for line in fresh}

@@ -1,7 +1,7 @@
 """What the proofs measured: printed, and kept where `bench/reliability.py` asks for it.
 
 Nothing that is tested depends on how fast a machine is: times are held against their limits only in a run that records
-them (HELPBOT_FIGURES names the file), which is made on a machine that does nothing else.
+them (HELPBOT_TEST_FIGURES names the file), which is made on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def figure(text: str) -> None:
 
 def within(seconds: float, limit: float) -> None:
     """Hold a time against its limit, in a run that measures."""
-    if os.environ.get("HELPBOT_FIGURES"):
+    if os.environ.get("HELPBOT_TEST_FIGURES"):
         assert seconds <= limit, f"{seconds:.2f} s, and at most {limit:.2f} s were promised"
 
 
@@ -35,7 +35,7 @@ def pytest_runtest_makereport(item: Any, call: Any) -> None:
         return
     told = list(_told)
     _told.clear()
-    file = os.environ.get("HELPBOT_FIGURES")
+    file = os.environ.get("HELPBOT_TEST_FIGURES")
     if not file:
         return
     with Path(file).open("a", encoding="utf-8") as lines:

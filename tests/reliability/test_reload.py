@@ -41,7 +41,6 @@ def test_r22_a_broken_file_is_never_served_and_no_question_fails(
     small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reloads: int
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HELPBOT_FIGURES", raising=False)  # no setting of helpbot's
     knowing = Knowing(read_checked_settings(Places(knowledge=small, bot=ROOT / "bot")), words_only=True)
     files = [small / "articles" / "vpn.md", small / "resolutions" / "vpn-drops.yaml"]
     whole = {file: file.read_text("utf-8") for file in files}

@@ -154,7 +154,6 @@ def migrate(url: str) -> None:
 def swap(store: Any, options: dict[str, Any]) -> None:
     """A few turns, then a change of the knowledge if there is one, then what is served."""
     os.environ["HELPBOT_CACHE"] = options["cache"]
-    os.environ.pop("HELPBOT_FIGURES", None)  # no setting of helpbot's
     from helpbot.bootstrap import Knowing, read_checked_settings
     from helpbot.config import Places
 
