@@ -90,6 +90,34 @@ def test_characters_are_peeled(paste: str, peeled: str) -> None:
         (f"Hello team,\n10:00 ERROR {ERROR}\n  at a.b(C.java:1)\nthanks", f"10:00 ERROR {ERROR}\n  at a.b(C.java:1)"),
         (ERROR, ERROR),
         ('{"message":"' + ERROR + '"}', '{"message":"' + ERROR + '"}'),
+        ("I get `Company has no external identifier` when I sync", "Company has no external identifier"),
+        ("we keep getting `the quote got lost on its way` since monday", "the quote got lost on its way"),
+        ("`the quote got lost on its way` pops up, why?", "the quote got lost on its way"),
+        (f"I set `taxable` and it says `{ERROR}` on push. What now?", ERROR),
+        (f"Sync shows `{{'code': 400, 'message': '{ERROR}'}}` for one quote", f"{{'code': 400, 'message': '{ERROR}'}}"),
+        (f"the error is `10:00 WARN push err='{ERROR}' id=7` and they wait", f"10:00 WARN push err='{ERROR}' id=7"),
+        (
+            f"I ran `npm install` and then:\n10:00 ERROR {ERROR}\n  at a.b(C.java:1)",
+            f"10:00 ERROR {ERROR}\n  at a.b(C.java:1)",
+        ),
+        ("open `Admin > Integrations > PSA`, I get to `Sync to the PSA` and press it", ""),
+        ("I never get `Approved by the customer` as a state", ""),
+        ("it says\nThe quote was kept.\nTax code is inactive", "The quote was kept.\nTax code is inactive"),
+        (
+            "when I push, it says:\nTax code is inactive\nPlease contact support",
+            "Tax code is inactive\nPlease contact support",
+        ),
+        ("the popup reads\n\nStage of Acme\nA field is missing\n\nwhat now?", "Stage of Acme\nA field is missing"),
+        (f"we get this error\nSync of quotes\n{ERROR}\nHow do we go on?", f"Sync of quotes\n{ERROR}"),
+        (
+            "| product | error |\n|---|---|\n| MXA920 | Vendor is not enabled |",
+            "| product | error |\n|---|---|\n| MXA920 | Vendor is not enabled |",
+        ),
+        (
+            "product;error\nEndpoint Security Total;GSTIN state code mismatch",
+            "product;error\nEndpoint Security Total;GSTIN state code mismatch",
+        ),
+        ("my boss says\nput the keys in again\nand call them", ""),
         ("why is my quote not syncing?", ""),
         ('My manager says "check whether the API keys ran out". Is he right?', ""),
         ('the banner says "nothing to see here folks"', "nothing to see here folks"),
@@ -208,6 +236,7 @@ ADVERSARIAL = [
     "a.bError: ", "not ", "company has no ", "80 is an inactive ", "catalogItem object is invalid. ", "A",
     "aB", "A1", "…", "..", 'File "x", line 1\n', "can't ", "`", "```", "\x1b[0m", "Caused by: ",
     "On x wrote:\n", "<http://a|b> ", "<!", "\\u003c", "=", ":", "error: ", "1", "1.", "1-1-", "\u3000", "é",
+    "it says\n", "it says\nx\n", "this error\nis not found\n", "I get `a b c d` ", "`abc d\n", "says the error ",
     "漢字", "🙂", "not linked to a company ", "#", "# error ", "**", "E123: ", "(", "_", "a_",
 ]  # fmt: skip
 INDEX = SignatureIndex(

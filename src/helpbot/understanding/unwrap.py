@@ -493,6 +493,39 @@ _INTRO: Final = later.pattern(
 )
 
 
+_CAME: Final = (
+    "gets?|got|getting|gives?|gave|says?|said|saying|shows?|showed|reads?|returns?|returned|throws?|threw|receives?"
+    "|received|displays?|displayed"
+)
+_CAME_WITH: Final = "(?:fails?|failed|failing|stops?|stopped|ends?|ended|dies|died|rejected|refused) with"
+_NOUN: Final = "errors?|messages?|warnings?|toast|pop-?up|banner|alert|text|log"
+# Before words in backticks: that they came up. "I get `Sync lost its way` when I push."
+_GOT: Final = later.pattern(
+    rf"(?<!not )(?<!n't )(?<!never )\b(?:{_CAME}|{_CAME_WITH})"
+    rf"(?: (?:me|us|an?|the|this|that|only|just|back|always|with|{_NOUN})){{0,4}}[ :]{{0,3}}$",
+    re.IGNORECASE,
+)
+# Behind words in backticks, for the same.
+_CAME_UP: Final = later.pattern(
+    r"`{1,2}[ ,]{0,2}(?:(?:then|just|always|still|suddenly) )?(?:(?:shows?|pops?|comes?|popped|came|coming) up"
+    r"|appears?|appeared|keeps? (?:coming|popping|appearing)|is (?:what|all|the error)|was (?:what|all|the error))\b",
+    re.IGNORECASE,
+)
+# At the end of a line: the error stands on the next ones.
+_SAYS: Final = later.pattern(
+    rf"(?<![,;|\w])(?:{_CAME}|{_CAME_WITH}|pops? up|popped up|following|{_NOUN})"
+    rf"(?: (?:me|us|is|was|this|that|only|just|back|the|an?|following|{_NOUN}|here|now|below)){{0,4}}\s{{0,3}}[:;-]?$",
+    re.IGNORECASE,
+)
+# With these a line is the user's own again.
+_OWN: Final = later.pattern(
+    r"(?:i|i'm|i've|we|we're|we've|my|our|thanks|thank|thx|ty|cheers|regards|can|could|should|would|do|does|how|why"
+    r"|what|any|anyone|anybody|somebody|hi|hello|hey|help|pls|please (?:help|advise|assist|look|check|fix|can|could)"
+    r"|no idea|not sure|so (?:i|we|what|how)|and (?:then|i|we|now)|but (?:i|we))\b",
+    re.IGNORECASE,
+)
+
+
 # What people call an error before they quote it; "he says …" alone introduces anything.
 _CALLED: Final = later.pattern(r"\b(?:errors?|message|toast|pop-?up|banner|warning|alert|exception)\b", re.IGNORECASE)
 
@@ -544,6 +577,12 @@ def _error_span(text: str, rows: list[_Row], likeness: float) -> tuple[int, int]
         if row.kind in ("frame", "field") or (row.kind == "error" and row.weight >= 0.6 and not _asks(row.text))
     ]
     told = [row for row in rows if row.kind == "prose"]
+    code = _code(text, quotes, made)
+    if code[1] > code[0]:
+        return code
+    below = _below(text, rows, made)
+    if below:
+        return _whole_lines(text, below)
     if made and (len(made) > 1 or any(row.kind != "error" for row in made) or told):
         return _whole_lines(text, made)
     said = [(_weight(found[found.lastgroup or 0]), found) for found in quotes]
@@ -562,6 +601,48 @@ def _error_span(text: str, rows: list[_Row], likeness: float) -> tuple[int, int]
     if heavy and likeness >= 0.35:
         return _whole_lines(text, heavy)
     return 0, 0
+
+
+def _code(text: str, quotes: list[re.Match[str]], made: list[_Row]) -> tuple[int, int]:
+    """The words in backticks that are a sentence's error; (0, 0) where there are none, or a log stands elsewhere."""
+    spans = [found.span("code") for found in quotes if found.lastgroup == "code"]
+    inside = [next((span for span in spans if row.start < span[1] and span[0] < row.end), None) for row in made]
+    if not spans or None in inside:
+        return 0, 0
+    said = []
+    for start, end in spans:
+        weight, before = _weight(text[start:end]), max(0, start - 61)
+        several = len(_WORD.findall(text, start, min(end, start + 100))) >= 3 and ">" not in text[start:end]
+        if (start, end) in inside or weight >= 0.22:
+            said.append((weight + 1.0, start, end))
+        elif _CALLED.search(text, before, start - 1) or (
+            several and (_GOT.search(text[before : start - 1]) or _CAME_UP.match(text, end))
+        ):
+            said.append((weight, start, end))
+    return _trim(text, *max(said, key=lambda each: each[0])[1:]) if said else (0, 0)
+
+
+def _below(text: str, rows: list[_Row], made: list[_Row]) -> list[_Row]:
+    """The lines of an error below a line that announces it ("it says"), with all that is plainly pasted after them."""
+    n = 0
+    while n < len(rows):
+        row, n = rows[n], n + 1
+        intro = row.text[-80:]
+        column = "|" in text[max(0, row.start - 80) : row.start].rpartition("\n")[2]  # the head of a table
+        if column or row.kind not in ("prose", "error") or not _SAYS.search(intro):
+            continue
+        last = row.line + 1  # one empty line may stand before the error, and none within it
+        found: list[_Row] = []
+        while n < len(rows) and rows[n].line <= last + 1 and not _is_own(rows[n]):
+            found.append(rows[n])
+            last, n = rows[n].line, n + 1
+        if found and (max(line.weight for line in found) >= 0.22 or (len(found) > 1 and _CALLED.search(intro))):
+            return found + [each for each in made if each.start > found[-1].start]
+    return []
+
+
+def _is_own(row: _Row) -> bool:
+    return row.kind == "context" or (row.kind == "prose" and (_asks(row.text) or bool(_OWN.match(row.text))))
 
 
 def _asks(line: str) -> bool:
