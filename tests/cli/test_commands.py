@@ -112,6 +112,46 @@ def test_why_adds_up(helpbot: Run) -> None:
     assert told["problems"][0]["decision"].startswith("answer ")
 
 
+WHY = {
+    "by an error pattern": (
+        f"it says {ERROR}",
+        ["by its error patterns", "the error stands there that resolutions/connectwise-catalogitem-inactive.yaml"],
+        ["write a longer pattern, with more of this text, under `errors`"],
+    ),
+    "by an example": (
+        "order stuck in processing since monday",
+        ["answer order-stuck-processing", "its example", "(resolutions/order-stuck-processing.yaml)"],
+        ["write this text under its `questions`", 'add it to questions.jsonl with "outcome": "no_answer"'],
+    ),
+    "not covered": (
+        "single sign-on with Okta for all our users?",
+        ["an answer takes 0.91 or more", "says of a question alike that it is not answered: ", "Okta"],
+        [".yaml answers it, write this text under its `questions`", "if none does, this is right"],
+    ),
+    "an unknown error": (
+        "504 Gateway Time-out nginx",
+        ["no pattern under `errors` is in it: 504 Gateway Time-out nginx"],
+        ["write it under `errors` of the resolution that it belongs to"],
+    ),
+    "nothing like it": ("zxqv wpltr", ["decided: not known"], ["if none does, this is right"]),
+}
+
+
+@pytest.mark.parametrize("kind", WHY)
+def test_why_says_what_decided_and_what_to_write_to_change_it(helpbot: Run, kind: str) -> None:
+    text, because, change = WHY[kind]
+    said = helpbot("why", "--words", text).stdout
+    for part in because:
+        assert part in said
+    changes = [line for line in said.splitlines() if line.startswith("  to change it: ")]
+    for part in change:
+        assert any(part in line for line in changes), said
+    (told,) = lines(helpbot("why", "--words", "--json", text).stdout)
+    assert all(problem["because"] and problem["to_change_it"] for problem in told["problems"])
+    numbers = [line for line in said.splitlines() if line.endswith("together")]
+    assert len(numbers) <= 3  # who has no reasons told has no sum either
+
+
 def test_check_is_clean_and_says_what_is_off(helpbot: Run) -> None:
     done = helpbot("check")
     assert done.returncode == 0, done.stdout
