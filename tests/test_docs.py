@@ -111,3 +111,14 @@ def test_every_test_that_the_promises_name_exists() -> None:
     }
     assert len(named) > 50
     assert named - there == set()
+
+
+def test_every_bad_input_that_is_promised_names_its_test() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    covered: set[int] = set()
+    for numbers, tests in re.findall(r"^\| ([\d, -]+) \|.*\| ([^|]+) \|$", page, re.MULTILINE):
+        assert "`test_" in tests, numbers
+        for part in numbers.split(","):
+            first, _, last = part.strip().partition("-")
+            covered.update(range(int(first), int(last or first) + 1))
+    assert covered == {*range(1, 26), *range(65, 75)}

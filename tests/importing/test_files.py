@@ -144,7 +144,16 @@ def test_links_lead_to_what_came_in_and_to_nothing_else(tmp_path: Path) -> None:
 def test_names_that_lead_out_of_an_archive_are_refused(tmp_path: Path) -> None:
     archive = tmp_path / "export.zip"
     text = "# A\n\nWords.\n"
-    bad = ["../x.md", "/abs.md", "a/../../b.md", "..\\c.md", "C:/d.md", "\u200b.htaccess.md", f"{'n' * 300}.md"]
+    bad = [
+        "nul\x00.md",
+        "../x.md",
+        "/abs.md",
+        "a/../../b.md",
+        "..\\c.md",
+        "C:/d.md",
+        "\u200b.htaccess.md",
+        f"{'n' * 300}.md",
+    ]
     with zipfile.ZipFile(archive, "w") as file:
         for name in [*bad, "CON.md", "Twin.md", "twin.md", "deep/good.md", "inner.zip", "deep/.hidden.md"]:
             file.writestr(name, text)
@@ -191,6 +200,29 @@ def test_sources_beyond_the_limits_are_refused_before_anything_is_written(
         with pytest.raises(SettingError, match="bytes together"):
             import_into(large, tmp_path / "k")
     assert not (tmp_path / "k").exists()
+
+
+def test_the_limits_of_a_source_are_those_that_are_promised() -> None:
+    assert (sources.MOST_MEMBERS, sources.MOST_BYTES) == (10_000, 200 * 1024 * 1024)
+
+
+def test_an_archive_that_unfolds_to_far_more_than_it_weighs_is_refused_unread(tmp_path: Path) -> None:
+    """Forty-two kilobytes that say they are four gigabytes, and that do not say it."""
+    honest, lying = tmp_path / "honest.zip", tmp_path / "lying.zip"
+    with zipfile.ZipFile(honest, "w", zipfile.ZIP_DEFLATED) as file:
+        for n in range(60):
+            file.writestr(f"a{n}.md", b"x" * sources.LARGEST_PAGE)
+    assert honest.stat().st_size < 400_000
+    with pytest.raises(SettingError, match="bytes together"):
+        import_into(honest, tmp_path / "k")
+    with zipfile.ZipFile(lying, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.md", b"x" * sources.LARGEST_PAGE)
+    raw = lying.read_bytes()
+    said = sources.LARGEST_PAGE.to_bytes(4, "little")
+    lying.write_bytes(raw.replace(said, (100).to_bytes(4, "little")))
+    done = import_into(lying, tmp_path / "k")
+    assert (done.new, [left.source for left in done.skipped]) == ([], ["a.md"])
+    assert not (tmp_path / "k").exists() or not list((tmp_path / "k").rglob("*.md"))
 
 
 def test_the_folder_that_is_filled_is_not_read(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from helpbot import model
 from helpbot.compiled import Compiled, open_engine
 from helpbot.evaluation import Asked, chart, held_aside, is_held_aside, measure, read_asked, regress, svg
 
@@ -32,17 +34,40 @@ def test_pasted_errors_are_recognised(compiled: Compiled) -> None:
     assert quality.wrong == 0
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Opportunity was not found in Salesforce", "taxCode 80 is an inactive", "Ticket was not found in Autotask",
-        "Agreement has no external identifier", "Contract was not found in HaloPSA", "Opportunity was not found in HubSpot",
-        "QuickBooks authentication error: please verify your credentials", "Xero API rate limit exceeded",
-    ],
+LOOK_ALIKES = (
+    "Opportunity was not found in Salesforce", "taxCode 80 is an inactive", "Ticket was not found in Autotask",
+    "Agreement has no external identifier", "Contract was not found in HaloPSA", "Opportunity was not found in HubSpot",
+    "QuickBooks authentication error: please verify your credentials", "Xero API rate limit exceeded",
+    # Known mistakes: the word that differs names no thing, so nothing tells these from the error that is covered.
+    *(
+        pytest.param(text, marks=pytest.mark.xfail(reason="answered as the error with `external`", strict=False))
+        for text in ("Contact has no internal identifier", "Company has no internal identifier")
+    ),
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LOOK_ALIKES)
 def test_a_look_alike_is_not_answered_as_the_known_error(compiled: Compiled, text: str) -> None:
     asked = Asked(text=text, outcomes=frozenset({"no_answer"}))
     assert not measure(compiled.engine, [], [asked]).wrongly_answered
+
+
+@pytest.fixture(scope="module")
+def with_meaning() -> Compiled:
+    encoder = model.load()
+    if encoder is None:
+        missing = "the encoder's weights are not installed (helpbot model install)"
+        assert os.environ.get("CI") != "true", missing
+        pytest.skip(missing)
+    return open_engine(ROOT / "knowledge", encoder=encoder)
+
+
+@pytest.mark.parametrize("text", LOOK_ALIKES)
+def test_a_look_alike_is_not_answered_as_the_known_error_where_meaning_counts(
+    with_meaning: Compiled, text: str
+) -> None:
+    """What differs by one word means nearly the same: words alone refuse these without a rule, meaning does not."""
+    test_a_look_alike_is_not_answered_as_the_known_error(with_meaning, text)
 
 
 @pytest.mark.parametrize(("name", "least"), [("ambiguous-a", 0.8), ("handover-a", 0.85)])
