@@ -91,12 +91,7 @@ class Files:
         for file in files:
             if not file.snippet or file.size > SNIPPET:
                 continue
-            try:
-                content = self._slack.fetch(team, file.url, file.id)
-            except SlackFault:
-                if patient:
-                    raise
-                content = None
+            content = self._fetched(team, file, patient=patient)
             if content is not None and len(content) <= SNIPPET and b"\0" not in content:
                 found.append(content.decode("utf-8", "replace"))
         return found
@@ -129,12 +124,7 @@ class Files:
         if case.channel is not Channel.WIDGET or self._shelf is None:
             where = "the website takes no files" if case.channel is Channel.WIDGET else "a terminal shows no files"
             return Lost(name=name, why=where)
-        try:
-            content = self._slack.fetch(team, file.url, file.id)
-        except SlackFault:
-            if patient:
-                raise
-            content = None
+        content = self._fetched(team, file, patient=patient)
         if content is None:
             return Lost(name=name, why="Slack does not hand it out")
         try:
@@ -142,6 +132,15 @@ class Files:
         except OSError as error:
             raise OutsideError(f"a file cannot be kept ({error.strerror})") from error
         return kept or Lost(name=name, why="the website takes no files")
+
+    def _fetched(self, team: str, file: File, *, patient: bool) -> bytes | None:
+        """A file's bytes; None where it is not to be had, for the moment either unless the caller is `patient`."""
+        try:
+            return self._slack.fetch(team, file.url, file.id)
+        except SlackFault:
+            if patient:
+                raise
+            return None
 
     def of(self, message: Message) -> list[Found]:
         """The files that a message names."""
