@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,8 +66,11 @@ def test_phrases_are_heard_the_same_from_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shipped_world: World
 ) -> None:
     monkeypatch.setenv("HELPBOT_CACHE", str(tmp_path))
-    fresh = open_hearing(ROOT / "bot", shipped_world.knowledge, None)("please hand me to a colleague of yours")
-    stored = open_hearing(ROOT / "bot", shipped_world.knowledge, None)("please hand me to a colleague of yours")
+    phrases, _ = read_phrases(ROOT / "bot")  # some of each act: enough to tell them apart
+    few = {act: lines[:60] for act, lines in phrases.items()}
+    (tmp_path / "phrases.yaml").write_text(json.dumps(few, ensure_ascii=False), "utf-8")  # which is YAML
+    fresh = open_hearing(tmp_path, shipped_world.knowledge, None)("please hand me to a colleague of yours")
+    stored = open_hearing(tmp_path, shipped_world.knowledge, None)("please hand me to a colleague of yours")
     assert fresh is not None
     assert stored is not None
     assert fresh.leading(["person", "none", "why"])[0] == "person"
@@ -82,6 +86,7 @@ def test_a_bot_without_phrases_hears_nothing(tmp_path: Path, shipped_world: Worl
     [
         ("solved: [yes]\nsolvd: [x]\n", "no act `solvd`"),
         ("solved: yes\n", "not a list"),
+        ('solved: [yes, "\\ud83d\\udc4d"]\n', "half a character in '\\ud83d\\udc4d'"),
         ("- a\n", "not a mapping"),
         ("a: b: c", "YAML"),
     ],
@@ -102,6 +107,7 @@ def test_a_fault_in_the_phrases_names_its_line(tmp_path: Path, text: str, proble
         ('{"asked": "sku", "text": "X"}', "`asked` is none of"),
         ('{"asked": "product", "text": "the X1", "product": "X2"}', "not a piece of the text"),
         ('{"asked": "product", "text": "the X1", "act": "values"}', "`act` is none of"),
+        ('{"asked": "product", "text": "the X1 \\ud83d", "product": "X1"}', "half a character"),
     ],
 )
 def test_a_fault_in_the_marked_messages_names_its_line(tmp_path: Path, line: str, problem: str) -> None:

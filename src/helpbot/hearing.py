@@ -57,9 +57,17 @@ def read_phrases(bot: Path) -> tuple[dict[str, list[str]], list[Fault]]:
             faults.append(Fault(str(path), line, f"there is no act `{act}`", "Use one of: " + ", ".join(known)))
         elif not isinstance(lines, list) or not all(isinstance(each, str) for each in lines):
             faults.append(Fault(str(path), line, f"`{act}` is not a list of lines", "Write each as `- words`"))
+        elif halved := [each for each in lines if isinstance(each, str) and _is_halved(each)]:
+            what = f"`{act}` holds half a character in {halved[0][:60]!a}"
+            faults.append(Fault(str(path), line, what, "Write the character itself, not its escape"))
         else:
             phrases[act] = [each for each in lines if isinstance(each, str) and each.strip()]
     return phrases, faults
+
+
+def _is_halved(text: str) -> bool:
+    """Whether a text holds half of a character, which no file can keep: YAML's escapes make it of JSON's pairs."""
+    return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def open_hearing(
@@ -173,6 +181,8 @@ def _misses(row: object) -> str:
     """What is wrong with a marked message; nothing if it is right."""
     if not isinstance(row, dict) or not isinstance(row.get("text"), str) or row.get("asked") not in ASKED:
         return "the line has no `text`, or its `asked` is none of " + ", ".join(ASKED)
+    if _is_halved(row["text"]):
+        return "`text` holds half a character"
     if other := set(row) - {"asked", "text", "product", "error", "act"}:
         return f"`{min(other)}` is not known here"
     if "act" in row and row["act"] not in MEANT:
