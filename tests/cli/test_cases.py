@@ -49,12 +49,23 @@ def conversation(tmp_path: Path) -> str:
     return escalate(tmp_path)
 
 
-@pytest.fixture
-def work(helpbot: Run, tmp_path: Path) -> Run:
+def on_the_database(command: Run, folder: Path) -> Run:
     def run(*words: str, **more: Any) -> Any:
-        return helpbot(*words, HELPBOT_DATABASE_URL=f"sqlite:///{tmp_path / 'var' / 'helpbot.db'}", **more)
+        return command(*words, HELPBOT_DATABASE_URL=f"sqlite:///{folder / 'var' / 'helpbot.db'}", **more)
 
     return run
+
+
+@pytest.fixture
+def work(here: Run, tmp_path: Path) -> Run:
+    """A command on the database."""
+    return on_the_database(here, tmp_path)
+
+
+@pytest.fixture
+def work_apart(helpbot: Run, tmp_path: Path) -> Run:
+    """The same in a process of its own each time, as at a terminal."""
+    return on_the_database(helpbot, tmp_path)
 
 
 def one_line(done: Any, code: int, says: str) -> None:
@@ -169,7 +180,8 @@ def test_deliveries_are_seen_and_sent_again(work: Run, conversation: str) -> Non
     assert "0 deliveries" in well(work("deliveries", "release"))
 
 
-def test_backup_restore_export_and_erase(work: Run, conversation: str, tmp_path: Path) -> None:
+def test_backup_restore_export_and_erase(work_apart: Run, conversation: str, tmp_path: Path) -> None:
+    work = work_apart
     well(work("backup", "copy.db"))
     one_line(work("backup", "copy.db"), 2, "exists")
     kept = json.loads(work("export", "KIM@example.com").stdout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import tomllib
 from datetime import UTC, datetime
@@ -17,11 +16,6 @@ from tests.cli.conftest import ROOT, Run
 SHIPPED = (ROOT / "bot" / "helpbot.toml").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def bot(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(ROOT / "bot", tmp_path / "bot"))
-
-
 def ratings(helped: int, not_helped: int) -> str:
     """Questions whose answers helped, and answers to questions that nothing covers."""
     lines = [
@@ -31,28 +25,28 @@ def ratings(helped: int, not_helped: int) -> str:
     return "\n".join(map(json.dumps, lines))
 
 
-def test_too_few_ratings_change_nothing(helpbot: Run, small: Path, bot: Path) -> None:
-    done = helpbot("tune", "-", "--words", "--knowledge", str(small), "--bot", str(bot), stdin=ratings(59, 0))
+def test_too_few_ratings_change_nothing(here: Run, small: Path, bot: Path) -> None:
+    done = here("tune", "-", "--words", "--knowledge", str(small), "--bot", str(bot), stdin=ratings(59, 0))
     assert done.returncode == 1
     assert "it needs 60, with 10 right and 10 wrong" in done.stderr
     assert (bot / "helpbot.toml").read_text(encoding="utf-8") == SHIPPED
 
 
-def test_ratings_become_settings_that_ask_then_goes_by(helpbot: Run, small: Path, bot: Path) -> None:
+def test_ratings_become_settings_that_ask_then_goes_by(here: Run, small: Path, bot: Path) -> None:
     places = ("--words", "--knowledge", str(small), "--bot", str(bot))
     asked = "vpn keeps dropping the printer"
-    dry = helpbot("tune", "-", "--dry-run", *places, stdin=ratings(100, 40))
+    dry = here("tune", "-", "--dry-run", *places, stdin=ratings(100, 40))
     assert dry.returncode == 0, dry.stderr
     assert (bot / "helpbot.toml").read_text(encoding="utf-8") == SHIPPED
-    before = json.loads(helpbot("ask", "--json", *places, asked).stdout)
-    done = helpbot("tune", "-", *places, stdin=ratings(100, 40))
+    before = json.loads(here("ask", "--json", *places, asked).stdout)
+    done = here("tune", "-", *places, stdin=ratings(100, 40))
     assert f"Written to {bot / 'helpbot.toml'}" in done.stdout
     text = (bot / "helpbot.toml").read_text(encoding="utf-8")
     answers = tomllib.loads(text)["answers"]
     assert f"slope = {answers['slope']}" in dry.stdout
     assert answers["wrong_price"] == 10.0
     assert [line for line in text.split("\n") if not line.startswith(("slope", "shift"))] == SHIPPED.split("\n")
-    after = json.loads(helpbot("ask", "--json", *places, asked).stdout)
+    after = json.loads(here("ask", "--json", *places, asked).stdout)
     assert (before["outcome"], after["outcome"]) == ("answer", "no_answer")
 
 
@@ -66,8 +60,8 @@ def test_ratings_are_read_from_the_database(helpbot: Run, small: Path, bot: Path
     assert "0 rated questions" in done.stdout
 
 
-def test_a_line_that_cannot_be_read_is_named(helpbot: Run, small: Path) -> None:
-    done = helpbot("tune", "-", "--words", "--knowledge", str(small), stdin='{"text": "a"}\nnope\n')
+def test_a_line_that_cannot_be_read_is_named(here: Run, small: Path) -> None:
+    done = here("tune", "-", "--words", "--knowledge", str(small), stdin='{"text": "a"}\nnope\n')
     assert done.returncode == 2
     assert "-:2: it is no JSON object" in done.stderr
 
