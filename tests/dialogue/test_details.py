@@ -128,7 +128,7 @@ def test_twice_the_text_takes_at_most_two_and_a_half_times_as_long(piece: str) -
         return best
 
     once, twice = piece * (20_000 // len(piece)), piece * (40_000 // len(piece))
-    assert min(taken(twice) / max(taken(once), 0.002) for _ in range(3)) <= 2.5
+    assert any(taken(twice) / max(taken(once), 0.002) <= 2.5 for _ in range(3))
 
 
 def test_names_and_addresses() -> None:

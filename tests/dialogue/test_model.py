@@ -9,9 +9,10 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, get_args
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from pydantic_core import PydanticSerializationError
 
 from helpbot.dialogue import events
@@ -176,8 +177,11 @@ class Conversations(RuleBasedStateMachine):
         assert now.open_case is not None, f"no way to a person from {self.talk.conversation.phase}"
 
 
-Conversations.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
-test_every_conversation_keeps_its_promises = Conversations.TestCase
+@pytest.mark.parametrize("talks", [50, pytest.param(500, marks=pytest.mark.full)])
+def test_every_conversation_keeps_its_promises(talks: int) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Conversations, settings=settings(max_examples=talks, stateful_step_count=25, deadline=None)
+    )
 
 
 def test_every_phase_answers_every_act_of_a_user() -> None:
@@ -190,14 +194,15 @@ def test_every_phase_answers_every_act_of_a_user() -> None:
     assert missing == []
 
 
-def test_a_turn_leads_only_where_its_row_says() -> None:
+@pytest.mark.parametrize("walks", [50, pytest.param(500, marks=pytest.mark.full)])
+def test_a_turn_leads_only_where_its_row_says(walks: int) -> None:
     """Every transition taken in a long random walk is one that the table (and so the picture) declares."""
     import random
 
     from helpbot.dialogue import reading
 
     chance = random.Random(7)
-    for _ in range(150):
+    for _ in range(walks):
         now = Rehearsal(WORLD, at=NOON).conversation
         for _ in range(25):
             event = events.UserSaid(at=NOON, text=chance.choice(TEXTS))
@@ -216,8 +221,6 @@ def test_a_turn_leads_only_where_its_row_says() -> None:
 
 def test_a_build_that_opens_incomplete_cases_is_caught() -> None:
     """The negative control: with the check of missing fields taken out, the promise above fails."""
-    import pytest
-
     from helpbot.dialogue import escalating
 
     original = escalating.awaiting

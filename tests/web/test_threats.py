@@ -547,7 +547,7 @@ def test_eight_times_the_text_takes_eight_times_the_work(name: str) -> None:
 
 def test_control_a_reader_that_looks_at_every_blank_to_the_end_is_found() -> None:
     blanks = re.compile(r"\s+$")
-    assert growth(lambda text: blanks.search(text + "."), "      ") > 28
+    assert growth(lambda text: blanks.search(text + "."), "  ") > 28
 
 
 # ── T18: words that become SQL ──────────────────────────────────────────────────────────────────────────────────────
