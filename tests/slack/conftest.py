@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from store.fixtures import postgres, postgres_url, sqlite_template, sqlite_url, url
+from tests.reliability.figures import pytest_runtest_makereport
 from tests.slack.bot import Bot
 from tests.slack.standin import StandIn
 
-__all__ = ["postgres", "postgres_url", "sqlite_template", "sqlite_url", "url"]
+__all__ = ["postgres", "postgres_url", "pytest_runtest_makereport", "sqlite_template", "sqlite_url", "url"]
 
 
 @pytest.fixture(scope="session")

@@ -108,7 +108,7 @@ def test_with_either_key_taken_out_the_other_still_holds_and_without_both_it_is_
 def test_without_both_keys_a_bad_network_doubles_effects(
     bot: Bot, slack: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The harness of the thousand events, on a bot that knows nothing again."""
+    """The harness of the many events, on a bot that knows nothing again."""
     count = itertools.count()
     accept, receive = SlackState.accept, bot.desk.receive
     monkeypatch.setattr(SlackState, "accept", lambda self, key, *a, **k: accept(self, f"{key}-{next(count)}", *a, **k))

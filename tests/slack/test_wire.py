@@ -21,6 +21,7 @@ import pytest
 from helpbot.channels.slack.state import SlackState
 from helpbot.desk.records import DeliveryState
 from helpbot.errors import CallError, Code, OutsideError, SettingError
+from tests.reliability.figures import figure, within
 from tests.slack.bot import SECRET, Bot, labels, settings_for, words
 from tests.slack.standin import StandIn
 
@@ -316,18 +317,23 @@ def effects(bot: Bot) -> tuple[list[int], list[int]]:
     )
 
 
-def test_a_thousand_events_with_repeats_reordering_and_losses_have_one_effect_each(bot: Bot, slack: StandIn) -> None:
+@pytest.mark.parametrize(
+    ("mentions", "direct"), [(70, 60), pytest.param(350, 300, marks=pytest.mark.full, id="a-thousand")]
+)
+def test_many_events_with_repeats_reordering_and_losses_have_one_effect_each(
+    bot: Bot, slack: StandIn, mentions: int, direct: int
+) -> None:
     """To two nodes; and of our own calls to Slack, too, one answer in twenty gets lost."""
     second = Bot(slack, bot.folder, url=bot.store.url, clock=bot.clock)
     try:
         nodes = [bot, second]
-        events, messages, arrived = through_a_bad_network(random.Random(7), nodes, mentions=350, direct=300)
-        assert (events, messages) == (1_000, 650)
+        events, messages, arrived = through_a_bad_network(random.Random(7), nodes, mentions, direct)
+        assert (events, messages) == (2 * mentions + direct, mentions + direct)
         assert {0, 1, 2, 3, 4} == set(arrived)  # some never, most once, some four times
         for node in nodes:
             node.service.start()
         _until(lambda: bot.service.waiting == 0, 120)
-        assert effects(bot) == ([1] * 650, [1] * 650)
+        assert effects(bot) == ([1] * messages, [1] * messages)
         slack.lossy = (random.Random(8), 0.05)
         for _ in range(400):
             if not bot.desk.deliveries(DeliveryState.PENDING, limit=1):
@@ -335,8 +341,8 @@ def test_a_thousand_events_with_repeats_reordering_and_losses_have_one_effect_ea
             bot.courier.run_once()
             bot.clock.pass_(minutes=1)
         posts = [message["thread_ts"] for channel in slack.messages.values() for message in channel]
-        assert len(posts) == len(set(posts)) == 650
-        assert len(slack.of("conversations.replies")) > 10  # answers did get lost
+        assert len(posts) == len(set(posts)) == messages
+        assert len(slack.of("conversations.replies")) > messages // 65  # answers did get lost
     finally:
         second.close()
 
@@ -396,8 +402,9 @@ def test_users_words_do_not_stay_in_the_inbox(bot: Bot, slack: StandIn) -> None:
 # ── R17 ──
 
 
-def test_slack_is_answered_in_time_while_its_own_api_takes_ten_seconds(bot: Bot, slack: StandIn) -> None:
-    """20 events a second for 8 s, with the workers running and every call to Slack hanging."""
+@pytest.mark.parametrize("events", [40, pytest.param(160, marks=pytest.mark.full)])
+def test_slack_is_answered_while_its_own_api_takes_ten_seconds(bot: Bot, slack: StandIn, events: int) -> None:
+    """20 events a second, with the workers running and every call to Slack hanging."""
     slack.delay = 10.0
     bot.service.start()
     took: list[float] = []
@@ -419,22 +426,26 @@ def test_slack_is_answered_in_time_while_its_own_api_takes_ten_seconds(bot: Bot,
 
     with ThreadPoolExecutor(20) as pool:
         started = time.monotonic()
-        for n in range(160):
+        for n in range(events):
             time.sleep(max(0.0, started + n * 0.05 - time.monotonic()))
             pool.submit(one, n)
     slack.delay = 0.0
     took.sort()
-    assert len(took) == 160
+    assert len(took) == events
     kept = bot.store.engine.read(lambda c: c.execute("SELECT count(*) FROM slack_inbox").fetchone())[0]
-    assert kept == 160
-    print(f"\nack p50 {took[80] * 1000:.0f} ms, p99 {took[158] * 1000:.0f} ms, max {took[-1] * 1000:.0f} ms")
-    assert took[-1] < 3.0  # Slack's own patience, and a third of what its API takes; docs/slack.md has the figures
+    assert kept == events
+    figure(
+        f"R17: {events} events, answered p50 {took[events // 2] * 1000:.0f} ms, p99 {took[-2] * 1000:.0f} ms, "
+        f"max {took[-1] * 1000:.0f} ms"
+    )
+    assert took[-1] < 10.0  # none waited for a call
+    within(took[-1], 3.0)  # Slack's own patience; docs/slack.md has the figures
 
 
 # ── Socket Mode, OAuth, uninstalling ──
 
 
-def _until(done: Any, seconds: float = 10.0) -> None:
+def _until(done: Any, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end
@@ -616,21 +627,21 @@ def test_a_response_address_that_is_not_slacks_is_not_called(bot: Bot) -> None:
 
 def test_the_labels_of_a_choice_survive_an_event_loop(bot: Bot, slack: StandIn) -> None:
     """The gate never blocks its loop: while a dispatch hangs, another request is answered."""
-    hang = threading.Event()
+    hang, hanging = threading.Event(), threading.Event()
     original = bot.service.state.accept
 
     def slow(*args: Any, **kw: Any) -> bool:
-        hang.wait(1.0)
+        hanging.set()
+        hang.wait(60)
         return original(*args, **kw)
 
     bot.service.state.accept = slow  # type: ignore[method-assign]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(bot.mention, "alpha failed", both=False)
-        time.sleep(0.1)
-        started = time.monotonic()
+        _until(hanging.is_set)
         assert bot.signed(json.dumps({"type": "url_verification", "challenge": "c"})).status_code == 200
-        assert time.monotonic() - started < 0.5
+        assert not waiting.done()
         hang.set()
-        waiting.result(timeout=5)
+        waiting.result(timeout=60)
     assert labels({}) == []
     assert asyncio.iscoroutinefunction(bot.service.gate.__call__)

@@ -81,9 +81,9 @@ ENDS = {
 }
 
 
-def best(read: Callable[[str], object], text: str) -> float:
+def best(read: Callable[[str], object], text: str, times: int) -> float:
     taken = []
-    for _ in range(5):
+    for _ in range(times):
         start = time.thread_time()
         read(text)
         taken.append(time.thread_time() - start)
@@ -97,8 +97,8 @@ def test_twice_the_text_takes_at_most_two_and_a_half_times_as_long(read: Callabl
 
 
 def _assert_linear(read: Callable[[str], object], text: Callable[[int], str]) -> None:
-    for _ in range(4):  # what a busy machine adds to a round is no growth
-        once, twice, four_times = (best(read, text(n)) for n in (LIMIT // 4, LIMIT // 2, LIMIT))
+    for times in (2, 5, 5, 5):  # what a busy machine adds to a round is no growth
+        once, twice, four_times = (best(read, text(n), times) for n in (LIMIT // 4, LIMIT // 2, LIMIT))
         if twice < 2.5 * once + 0.003 and four_times < 2.5 * twice + 0.003:
             return
     pytest.fail(f"{once * 1000:.1f}, {twice * 1000:.1f}, {four_times * 1000:.1f} ms")
@@ -119,7 +119,7 @@ def test_more_than_is_read_costs_no_more_than_what_is_read(text: str) -> None:
 
 
 def test_a_thousand_different_texts_leave_nothing_behind() -> None:
-    texts = [f"{n:x} oportunity{n} was nto found in autotask {unit * 20}" for n in range(50) for unit in UNITS.values()]
+    texts = [f"{n:x} oportunity{n} was nto found in autotask {unit * 20}" for n in range(25) for unit in UNITS.values()]
 
     def read_all() -> None:
         for text in texts:
@@ -136,4 +136,4 @@ def test_a_thousand_different_texts_leave_nothing_behind() -> None:
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert grown < 500_000
+    assert grown < 250_000
