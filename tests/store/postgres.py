@@ -62,9 +62,6 @@ class Postgres:
         self.root.chmod(0o700)
         self.data = self.root / "data"
         self.process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
         self.run(
             "initdb",
             "-D",
@@ -78,6 +75,9 @@ class Postgres:
             "UTF8",
             "--locale=C",
         )
+        with socket.socket() as probe:  # at the last moment: other tests look for ports at the same time
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
         self.numbers = 0
 
     def run(self, program: str, *arguments: str) -> None:
