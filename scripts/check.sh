@@ -23,7 +23,7 @@ check imports $BIN/lint-imports --config .importlinter
 check dockerfile $BIN/hadolint deploy/Dockerfile
 check compose $BIN/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 check yaml $BIN/yamllint deploy bot .pre-commit-config.yaml
-check shell $BIN/shellcheck scripts/setup.sh scripts/test-tools.sh scripts/check.sh scripts/bench.sh .ci/run
+check shell $BIN/shellcheck scripts/setup.sh scripts/learn.sh scripts/test-tools.sh scripts/check.sh scripts/bench.sh .ci/run
 check kubernetes $BIN/kubernetes-validate deploy/kubernetes.yaml
 check documents $BIN/python scripts/generate.py --check
 check knowledge $BIN/helpbot check --quiet

