@@ -25,6 +25,7 @@ from helpbot.dialogue.form_reading import form_signs
 from helpbot.dialogue.values import without_greeting, without_sign_off
 from helpbot.hearing import learn_marks, open_hearing, read_details, read_phrases
 from helpbot.loading import load_knowledge
+from helpbot.understanding.encoder import Encoder
 from helpbot.understanding.marks import Example
 
 ROOT = Path(__file__).parents[1]
@@ -37,11 +38,11 @@ def fold_of(text: str) -> int:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()[1] % FOLDS
 
 
-def cuts(examples: list[Example], phrases: dict[str, list[str]]) -> list[Cut]:
+def cuts(examples: list[Example], phrases: dict[str, list[str]], encoder: Encoder | None) -> list[Cut]:
     """What is cut out of each message by a marker that has not seen it."""
     found: dict[int, Cut] = {}
     for fold in range(FOLDS):
-        marker = learn_marks([each for each in examples if fold_of(each.text) != fold], phrases)
+        marker = learn_marks([each for each in examples if fold_of(each.text) != fold], phrases, encoder)
 
         def mark(text: str, asked: str, marker=marker):  # type: ignore[no-untyped-def]
             return marker.mark(text, asked, proposals(text))
@@ -71,17 +72,22 @@ def main() -> None:
     examples = [each for each in examples if each.text not in known and each.asked != "nothing"]
     meant = np.array([MEANT[each.act] for each in examples], np.intp)
     own = [without_greeting(without_sign_off(each.text.strip())) for each in examples]
-    cut_out = cuts(examples, phrases)
     knowledge = load_knowledge(ROOT / "knowledge")
     parts: dict[str, list[dict[str, float]]] = {}
+    cut_out: dict[str, list[Cut]] = {}
     for name in ("words",) if options.words else ("words", "hybrid"):
-        hear = open_hearing(ROOT / "bot", knowledge, model.load() if name == "hybrid" else None)
+        encoder = model.load() if name == "hybrid" else None
+        cut_out[name] = cuts(examples, phrases, encoder)
+        hear = open_hearing(ROOT / "bot", knowledge, encoder)
         parts[name] = [
             form_signs(text, each.asked, hear(text), found)
-            for text, each, found in zip(own, examples, cut_out, strict=True)
+            for text, each, found in zip(own, examples, cut_out[name], strict=True)
         ]
     uncut = [form_signs(text, each.asked, None, Cut()) for text, each in zip(own, examples, strict=True)]
-    deaf = [form_signs(text, each.asked, None, found) for text, each, found in zip(own, examples, cut_out, strict=True)]
+    deaf = [
+        form_signs(text, each.asked, None, found)
+        for text, each, found in zip(own, examples, cut_out["words"], strict=True)
+    ]
     names = sorted({name for rows in (*parts.values(), uncut, deaf) for row in rows for name in row})
     aside = np.arange(len(meant)) % 5 == 0
     signs = {name: table(rows, names) for name, rows in {**parts, "patterns": uncut, "deaf": deaf}.items()}

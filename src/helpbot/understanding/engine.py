@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz.distance import OSA
 
 from helpbot.knowledge.shape import problem_of
-from helpbot.knowledge.signature import Signature, compile_signature, mine_signatures
+from helpbot.knowledge.signature import STOP, Signature, compile_signature, cut_words, mine_signatures
 from helpbot.later import dataclass
 from helpbot.messages import NOTHING
 from helpbot.retrieval.search import ArticleHit, Hit, Searcher, weights_for
@@ -73,6 +74,9 @@ _PROBLEMS: Final = 4  # of one message
 _CERTAIN: Final = 0.99
 _BROAD_FROM: Final = 0.25  # the classifier's score for questions that could mean several things
 _ANOTHER: Final = 0.4  # the most that is claimed for an error which names another thing than the known one
+_LITERAL: Final = 4  # the fewest words of an error that one word more or less can tell from another
+_AROUND: Final = 2  # words around an error that is shown rather than told
+_MISSPELT: Final = 2  # letters of a word that may be wrong
 _UNHEARD: Final = 0.35  # the share of what is said, by rarity
 _COVERED: Final = 0.95  # how likely one of several meanings is meant when the field is known
 
@@ -248,6 +252,10 @@ class Engine:
         names = [way for values in knowledge.vocabulary.facets.values() for ways in values.values() for way in ways]
         known = signatures_of(knowledge) if signatures is None else signatures
         self.signatures = SignatureIndex(known, protected=names)
+        self._literals: dict[str, list[list[str]]] = {}
+        for signature in known:
+            pieces = ([word for word, _, _ in cut_words(part)] for part in signature.parts)
+            self._literals.setdefault(signature.target, []).extend(p for p in pieces if len(p) >= _LITERAL)
         self.spelling = Spelling(trained.words, protected=ENTITIES)
         self._count = len(trained.resolutions)
         self._number = {name: number for number, name in enumerate(trained.resolutions)}
@@ -571,13 +579,24 @@ class Engine:
         unknown = unwrapped.error_text
         if any(match.score >= SURE for match in reading.matches):
             unknown = ""
-        if unknown and _is_another_error(weighed.signs):
+        swapped = not weighed.signals[best, 1] and self._swaps_a_word(reading.text, self.trained.resolutions[best])
+        if swapped or (unknown and _is_another_error(weighed.signs)):
             confidence, known = min(confidence, _ANOTHER), min(known, _ANOTHER)
         elif self._broad(reading, weighed):
             return self._open_question(reading, weighed), 0.0
         handover = _handover(weighed.classes[self._count + HANDOVER], max(weighed.classes[: self._count]))
         candidates = self._candidates(reading, weighed, confidence, known)
         return Problem(text=reading.text, candidates=candidates, known=known, unknown_error=unknown), handover
+
+    def _swaps_a_word(self, text: str, resolution: str) -> bool:
+        """Whether it is one of the resolution's errors but for one word, which is another: "no internal identifier"."""
+        spoken = [word for word, _, _ in cut_words(text[:_READ])]
+        return any(
+            _one_word_apart(spoken[at : at + len(literal)], literal)
+            for literal in self._literals.get(resolution, ())
+            if len(spoken) <= len(literal) + _AROUND  # a sentence that holds it is told, and may put it otherwise
+            for at in range(len(spoken) - len(literal) + 1)
+        )
 
     def _broad(self, reading: Reading, weighed: Weighed) -> bool:
         """Whether the text is one of those that could mean several things, as the authors' examples of them show."""
@@ -764,6 +783,18 @@ def _is_another_error(signs: Floats) -> bool:
     """
     sign = dict(zip(SIGNS, signs.tolist(), strict=True))
     return bool(sign["odd entities"] >= 1 and sign["unheard"] >= _UNHEARD)
+
+
+def _one_word_apart(spoken: Sequence[str], literal: Sequence[str]) -> bool:
+    """Whether all but one word are the same, and that one is no stop word, misspelling or short form of the other."""
+    apart = [(one, other) for one, other in zip(spoken, literal, strict=True) if one != other]
+    if len(apart) != 1:
+        return False
+    one, other = apart[0]
+    alike = one[0] == other[0] and (
+        OSA.distance(one, other) <= _MISSPELT or one.startswith(other) or other.startswith(one)
+    )
+    return not alike and not {one, other} & STOP and not (one + other).isdigit()
 
 
 def _handover(score: float, best: float) -> float:
