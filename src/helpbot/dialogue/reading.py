@@ -226,6 +226,7 @@ def _is_said(line: str) -> bool:
     return _is_told(line) or line.endswith(("?", ":", ",")) or greets or bool(_HEADER.match(line))
 
 
+_SENTENCE_WORDS: Final = 4
 _TELLS: Final = later.pattern(
     r"\b(?:i|we|my|our|me|us|you|your|he|she|they|nobody|somebody|someone|kindly|please|sir|colleague|boss)\b",
     re.IGNORECASE,
@@ -234,7 +235,8 @@ _TELLS: Final = later.pattern(
 
 def _is_told(text: str) -> bool:
     """Whether it is a person's own sentence about what goes wrong, and no message that a program shows."""
-    small = text[:1].islower() and not re.search(r"\d|[a-z][A-Z]|[^\w\s,.!?']", text)
+    spoken = phrases.words(text) >= _SENTENCE_WORDS or not FAILS.search(text)  # "sync failed" may be all that is shown
+    small = text[:1].islower() and spoken and not re.search(r"\d|[a-z][A-Z]|[^\w\s,.!?']", text)
     tells = small or bool(_TELLS.search(text))
     return "\n" not in text and tells and not re.search(r"[\[\]{}<>=|:\"“_]|\d{3}", text)
 
