@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from helpbot.dialogue.values import without_greeting, without_sign_off
 from helpbot.hearing import learn_marks, open_hearing, read_details, read_phrases
 from helpbot.loading import load_knowledge
 from helpbot.understanding.encoder import Encoder
-from helpbot.understanding.marks import Example
+from helpbot.understanding.marks import Example, Marker, Marks
 
 ROOT = Path(__file__).parents[1]
 MEANT = {"value": 0, "none": 1, "cancel": 2, "solved": 3, "person": 4, "question": 5, "noise": 6, "remark": 6}
@@ -38,15 +39,16 @@ def fold_of(text: str) -> int:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()[1] % FOLDS
 
 
+def marking(marker: Marker) -> Callable[[str, str], Marks]:
+    """As the dialogue has a message marked."""
+    return lambda text, asked: marker.mark(text, asked, proposals(text))
+
+
 def cuts(examples: list[Example], phrases: dict[str, list[str]], encoder: Encoder | None) -> list[Cut]:
     """What is cut out of each message by a marker that has not seen it."""
     found: dict[int, Cut] = {}
     for fold in range(FOLDS):
-        marker = learn_marks([each for each in examples if fold_of(each.text) != fold], phrases, encoder)
-
-        def mark(text: str, asked: str, marker=marker):  # type: ignore[no-untyped-def]
-            return marker.mark(text, asked, proposals(text))
-
+        mark = marking(learn_marks([each for each in examples if fold_of(each.text) != fold], phrases, encoder))
         for number, each in enumerate(examples):
             if fold_of(each.text) == fold:
                 found[number] = cut(each.text, each.asked, mark) or Cut()
@@ -102,7 +104,7 @@ def main() -> None:
             counts = np.bincount(told[meant[aside] == number], minlength=len(MEANINGS))
             print(f"  {meaning:>9} " + " ".join(f"{count:9}" for count in counts))
     told = (signs["words" if options.words else "hybrid"] @ weights).argmax(1)
-    for number in [n for n in np.flatnonzero(aside) if told[n] != meant[n]][: options.show]:
+    for number in [n for n in np.flatnonzero(aside).tolist() if told[n] != meant[n]][: options.show]:
         print(
             f"  {examples[number].asked}: {own[number][:150]!r} {MEANINGS[meant[number]]} told {MEANINGS[told[number]]}"
         )

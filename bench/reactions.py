@@ -60,7 +60,7 @@ def fitted(
         shares /= shares.sum(1, keepdims=True)
         weights -= 0.5 * (scaled.T @ (shares - wanted) + shrink * weights) / len(signs)
     weights /= spread[:, None]
-    return weights - weights.mean(1, keepdims=True)
+    return np.asarray(weights - weights.mean(1, keepdims=True))
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from helpbot.dialogue.replies import Replies
 from helpbot.dialogue.world import World
 from helpbot.hearing import open_hearing, open_marking
 from helpbot.loading import read_replies
+from helpbot.understanding.encoder import Encoder
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,6 +23,19 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixture
     """Compiled knowledge goes beside the checkout, so that a second run of the tests starts fast."""
     del request, tmp_path_factory
     os.environ.setdefault("HELPBOT_CACHE", str(ROOT / "var" / "cache"))
+
+
+@pytest.fixture(scope="session")
+def real_encoder() -> Encoder:
+    """The encoder with its own weights; on a laptop without them the test is left out, on a build server it fails."""
+    from helpbot import model
+
+    encoder = model.load()
+    if encoder is None:
+        missing = "the encoder's weights are not installed (helpbot model install)"
+        assert os.environ.get("CI") != "true", missing
+        pytest.skip(missing)
+    return encoder
 
 
 @pytest.fixture(scope="session")

@@ -475,10 +475,12 @@ def _tokenizer(files: ModelFiles, longest: int) -> tuple[Tokenize, Place]:
         return tokenizer.encode(text)
 
     def tokenize(text: str) -> list[int]:
-        return encoded(text).ids  # type: ignore[no-any-return]
+        ids: list[int] = encoded(text).ids
+        return ids
 
     def place(text: str) -> list[tuple[int, int]]:
-        return encoded(text).offsets  # type: ignore[no-any-return]
+        places: list[tuple[int, int]] = encoded(text).offsets
+        return places
 
     return tokenize, place
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from helpbot import model
 from helpbot.compiled import Compiled, open_engine
 from helpbot.evaluation import Asked, chart, held_aside, is_held_aside, measure, read_asked, regress, svg
+from helpbot.understanding.encoder import Encoder
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAM = ROOT / "tests/quality/exam"
@@ -49,13 +48,8 @@ def test_a_look_alike_is_not_answered_as_the_known_error(compiled: Compiled, tex
 
 
 @pytest.fixture(scope="module")
-def with_meaning() -> Compiled:
-    encoder = model.load()
-    if encoder is None:
-        missing = "the encoder's weights are not installed (helpbot model install)"
-        assert os.environ.get("CI") != "true", missing
-        pytest.skip(missing)
-    return open_engine(ROOT / "knowledge", encoder=encoder)
+def with_meaning(real_encoder: Encoder) -> Compiled:
+    return open_engine(ROOT / "knowledge", encoder=real_encoder)
 
 
 @pytest.mark.full  # learns with the encoder

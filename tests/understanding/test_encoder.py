@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpbot import model
 from helpbot.understanding import encoder as encoder_module
 from helpbot.understanding.encoder import NARROW, WIDE, Embeddings, Encoder, Layout, Shape
 
@@ -25,13 +23,8 @@ CUT = Layout(columns=16, depth=32, rows=7)  # cuts every matrix of the tiny mode
 
 
 @pytest.fixture(scope="module")
-def real() -> Encoder:
-    encoder = model.load()
-    if encoder is None:
-        missing = "the encoder's weights are not installed (helpbot model install)"
-        assert os.environ.get("CI") != "true", missing
-        pytest.skip(missing)
-    return encoder
+def real(real_encoder: Encoder) -> Encoder:
+    return real_encoder
 
 
 def tiny_weights(seed: int = 0) -> dict[str, np.ndarray]:

@@ -89,11 +89,11 @@ def _learn(now: Conversation, diagnosis: Diagnosis, text: str, world: World) -> 
         now = replace(now, error=FieldValue(value=diagnosis.error_text, given=True))
     if not now.product.given:
         common = judging.common_words(world.knowledge)
-        product = details.labelled(text).product or reading.told_in(text, world).product or ""
-        if not product and not common & set(phrases.fold(told := details.in_sentence(text).product or "").split()):
-            product = told
+        product = details.labelled(text).product or ""
         if not product or phrases.fold(product) in common:
             product = details.product_in(text, common=common)
+        if not product and not common & set(phrases.fold(told := details.in_sentence(text).product or "").split()):
+            product = told
         if product and product not in now.error.value:
             now = replace(now, product=FieldValue(value=product, given=True))
     return replace(now, psa=diagnosis.facets.get("psa", now.psa))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SENTENCES",
+    "SURE",
     "Cut",
     "cut",
     "error_told",
@@ -101,6 +102,7 @@ class Cut:
         )
 
 
+SURE: Final = 0.8  # how sure of a value one is to be that is taken before anything else is looked for
 _PLAIN: Final = 0.3  # the least share of a piece among all that could be cut out
 
 

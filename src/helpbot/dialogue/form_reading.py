@@ -29,6 +29,7 @@ from helpbot.dialogue.acts import (
 from helpbot.dialogue.conversation import Conversation, Phase
 from helpbot.dialogue.cutting import (
     SENTENCES,
+    SURE,
     Cut,
     cut,
     fills_nothing,
@@ -63,7 +64,6 @@ _ONLY_LABEL: Final = later.pattern(
     r"^(?:ok |so |and |well )*(?:the )?(?:affected |exact )?(?:product|error)(?: name| message| text)?(?: is| was|'s| says)?$"
 )  # its value comes with the next message
 _MEANT: Final = 0.5  # the least share of all meanings that are no value, for the likeliest of them to be taken
-_SURE: Final = 0.8  # a value that is taken before the patterns are asked
 _LIKELY: Final = 0.4  # one that is taken when they know none
 _NOTHING: Final = 0.9  # a message that fills nothing
 _OVER_GIVEN: Final = 0.93  # a product in place of one that was given already
@@ -89,7 +89,7 @@ def while_asking(now: Conversation, event: UserSaid, folded: str, world: World) 
     given = _behind_labels(now, text, learnt)
     if given is not None:
         return given
-    if phrases.is_none(folded) and not found.details(_SURE):
+    if phrases.is_none(folded) and not found.details(SURE):
         return SaidNone(words=text.strip())
     if aside := _question_within(text):
         return Aside(text=aside, diagnosis=diagnosed(now, aside, world))
@@ -131,7 +131,7 @@ def _says_nothing_known(text: str, heard: Heard | None) -> bool:
 def name_alone(text: str, world: World) -> str:
     """The product that a message is and nothing else, for a case that has none yet."""
     found = cut(text, "product", world.mark)
-    if found is None or found.product_sure < _SURE or "\n" in text.strip() or not _may_be_name(text):
+    if found is None or found.product_sure < SURE or "\n" in text.strip() or not _may_be_name(text):
         return ""
     return product_of(text) if phrases.fold(text) not in common_words(world.knowledge) else ""
 
@@ -219,7 +219,7 @@ _HEARD_WAITING: Final = 0.4
 def _value_given(now: Conversation, text: str, learnt: Cut | None, diagnosis: Diagnosis, world: World) -> Act:
     """The values of a message that gives some: learnt ones that are sure, told ones, learnt ones, all of the text."""
     exact = bool(exact_ones(diagnosis))
-    if learnt is not None and (sure := _cut_out(now, text, learnt, least=_SURE)):
+    if learnt is not None and (sure := _cut_out(now, text, learnt, least=SURE)):
         return sure
     told = Details() if now.asking is Field.ERROR_MESSAGE and now.product.settled else details.in_sentence(text)
     if told:
@@ -227,7 +227,7 @@ def _value_given(now: Conversation, text: str, learnt: Cut | None, diagnosis: Di
     named = now.asking is Field.PRODUCT_NAME and (_may_be_name(text) or bool(_OF_PRODUCT.match(phrases.fold(text))))
     plain = now.asking is Field.PRODUCT_NAME and phrases.words(text) <= _FEW_PLAIN and not FAILS.search(text)
     error_like = exact or (diagnosis.kind is InputKind.ERROR and not named and not plain)
-    if learnt is not None and not now.error.settled and learnt.error_sure >= _SURE > learnt.product_sure:
+    if learnt is not None and not now.error.settled and learnt.error_sure >= SURE > learnt.product_sure:
         shown = diagnosis.kind is InputKind.ERROR or _SHOWN.search(text)
         error_like = error_like or (bool(shown) and not named)
     if learnt is not None and not error_like:
@@ -413,12 +413,17 @@ def _behind_labels(now: Conversation, text: str, learnt: Cut | None) -> GaveDeta
 
 def _none_beside(text: str, product: str) -> tuple[str, str]:
     """A labelled product without the sentence behind it that says there is no error, and that sentence."""
-    start = text.index(product) if product in text else len(text)
-    for end in re.finditer(r"[.!,;\n]+\s*", text[start:]):
-        behind = text[start + end.end() :].strip()
-        if behind and _says_none(behind):
-            return text[start : start + end.start()].strip() or product, behind
+    start = text.find(product)
+    if start < 0:
+        return product, ""
+    for end in re.finditer(r"[.!,;\n]+\s*", text[start : start + _BEHIND_LABEL]):
+        behind = text[start + end.end() : start + _BEHIND_LABEL]
+        if phrases.is_none(phrases.fold(re.split(r"[.!;\n]", behind, maxsplit=1)[0])):
+            return text[start : start + end.start()].strip() or product, behind.strip()
     return product, ""
+
+
+_BEHIND_LABEL: Final = 400  # characters
 
 
 def _pared(value: str | None, piece: str, sure: float) -> str | None:
@@ -466,8 +471,8 @@ def _value(now: Conversation, text: str, diagnosis: Diagnosis, world: World, *, 
         return GaveDetails(product=product or None, error=error_of(diagnosis.error_text or whole))
     if error_like and now.error.given and phrases.fold(whole) == phrases.fold(now.error.value):
         return SaidNothing()
-    cut = product_of(whole)
-    name = "" if cut != whole else details.meant(whole) or details.product_in(whole, common=frozenset())
+    named = product_of(whole)
+    name = "" if named != whole else details.meant(whole) or details.product_in(whole, common=frozenset())
     return GaveDetails(
-        product=name if name and phrases.words(phrases.fold(whole)) <= phrases.words(phrases.fold(name)) + 12 else cut
+        product=name if name and phrases.words(phrases.fold(whole)) <= phrases.words(phrases.fold(name)) + 12 else named
     )

@@ -35,6 +35,7 @@ from helpbot.dialogue.acts import (
 from helpbot.dialogue.conversation import Conversation, Phase
 from helpbot.dialogue.cutting import (
     SENTENCES,
+    SURE,
     cut,
     error_told,
     is_bare,
@@ -170,12 +171,14 @@ def _form(event: UserSubmitted) -> Act:
 def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     """The diagnosis with the error as it goes into a case: all of the message where hardly anything else is said."""
     whole = text.strip()
-    told = whole if _MACHINE.fullmatch(whole) and exact_ones(diagnosis) else _error_block(whole, world)
+    exact = bool(exact_ones(diagnosis))
+    told = ""
+    if exact:  # only then is there a known error among the lines to be looked for
+        told = whole if _MACHINE.fullmatch(whole) else _error_block(whole, world)
     if not told and (quoted := error_told(whole)) and exact_ones(world.diagnose(quoted, {})):
         told = quoted
     if told and (told == whole or not diagnosis.error_text or len(diagnosis.error_text) >= len(told)):
         return replace(diagnosis, error_text=told)
-    exact = bool(exact_ones(diagnosis))
     if not exact and _is_told(diagnosis.error_text):
         return replace(diagnosis, error_text="")
     known = exact and phrases.words(whole) <= _FEW and not diagnosis.error_text
@@ -185,12 +188,11 @@ def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
         return diagnosis
     short = (known or mostly) and len(text) <= _TOLD_IN and "\n" not in text
     found = cut(text, "error", world.mark) if short else None
-    if found is not None and found.error_sure >= _SURE and not is_bare(text, found.error):
+    if found is not None and found.error_sure >= SURE and not is_bare(text, found.error):
         return replace(diagnosis, error_text=found.error)
     return replace(diagnosis, error_text=error_of(text))
 
 
-_SURE: Final = 0.8  # a value that is cut out of a message about something else
 _TOLD_IN: Final = 400  # characters of a message in which an error is told rather than pasted
 
 
@@ -208,7 +210,7 @@ def _error_block(text: str, world: World) -> str:
     known = [block for block in blocks[:_MOST_BLOCKS] if exact_ones(world.diagnose(block, {}))]
     if len(known) != 1 or known[0] == text.strip():
         return ""
-    return details.labelled(known[0], lone_error_label=True).error or unquoted(known[0])
+    return details.labelled(known[0]).error or unquoted(known[0])
 
 
 _MACHINE: Final = later.pattern(r"<[A-Za-z!?][\s\S]{0,5000}>|\{\s*\"[\s\S]{0,5000}\}")  # only a program writes so
@@ -324,6 +326,7 @@ def _shares_words(now: Conversation, folded: str, knowledge: KnowledgeBase) -> b
     )
 
 
+_ADDRESSED: Final = later.pattern(r"^(?:dear|hi|hello|hey|good \w+) [^,]{0,40},", re.IGNORECASE)  # is no call for them
 _CALL: Final = 12  # words of a sentence that does nothing but call for a person
 
 
@@ -331,7 +334,7 @@ def _person_beside(text: str) -> bool:
     """Whether a short sentence of several calls for a person: "Person please. It's about the …"."""
     if len(text) > 1_000:
         return False
-    parts = [phrases.fold(part) for part in SENTENCES.split(text) if part and part.strip()]
+    parts = [phrases.fold(_ADDRESSED.sub("", part.strip())) for part in SENTENCES.split(text) if part and part.strip()]
     return len(parts) > 1 and any(phrases.words(part) <= _CALL and phrases.is_person(part) for part in parts)
 
 
@@ -349,7 +352,7 @@ def error_below(text: str, world: World) -> str:
 def told_in(text: str, world: World) -> Details:
     """The fields that a message which is about something else tells besides, as it was learnt; only what is sure."""
     found = cut(text, "both", world.mark) if len(text) <= _TOLD_IN else None
-    given = found.details(_SURE) if found is not None else Details()
+    given = found.details(SURE) if found is not None else Details()
     common = common_words(world.knowledge)
     product = given.product or ""
     if product and (is_bare(text, product) or phrases.fold(product) in common or not _TELLING_NAME.search(product)):
@@ -448,7 +451,7 @@ def pattern_signs(text: str) -> dict[str, float]:
     length = phrases.words(folded)
     no = phrases.is_no(folded)
     said = {
-        "asks": phrases.looks_like_question(text) or text.rstrip().endswith("?"),
+        "asks": _asks(text),
         "no": _says_no(text, folded),
         "flat_no": no and bool(_FLAT_NO.match(folded)),
         "yes": phrases.is_solved(folded) or phrases.is_yes(folded) or (bool(_PLEASED.search(folded)) and not no),
@@ -567,7 +570,7 @@ def _says_no(text: str, folded: str) -> bool:
 def _follow_up(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
     """A question that leans on the last answer: another PSA, a term of it, where something is, how long it takes."""
     count = phrases.words(folded)
-    if count > 20:
+    if count > _LONGEST_FACET:
         return None
     folded = folded.rstrip("? ")
     facet = facet_named(folded, text, world.knowledge)
@@ -610,6 +613,7 @@ _FACET_FIRST: Final = later.pattern(
     r"^(?:and|but|so|what about|how about) (?:how|what|does|is|if|when|with|for|on|in|do)\b"
 )
 _FACET_ALONE: Final = 3  # words
+_LONGEST_FACET: Final = 20  # words
 
 
 def _asked_within(now: Conversation, text: str, world: World) -> Act | None:

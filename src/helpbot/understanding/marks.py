@@ -285,17 +285,21 @@ def _sensed(text: str) -> str:
 
 def _looks(read: Read, texts: Sequence[tuple[Example, _Text]]) -> tuple[Sense, list[tuple[Seen, int]]]:
     """A sense to begin with, and all texts as it sees them; the first of them give its main directions."""
-    sense: Sense | None = None
+
+    def looks_of(part: Sequence[tuple[Example, _Text]]) -> list[Seen]:
+        told = read([_sensed(example.text) for example, _ in part])
+        return [seen(each, text.starts, text.ends) for each, (_, text) in zip(told, part, strict=True)]
+
+    looks = looks_of(texts[:_READ_AT_ONCE])
+    sense = Sense.start(looks, len(ASKED))
     found: list[tuple[Seen, int]] = []
     for start in range(0, len(texts), _READ_AT_ONCE):
         part = texts[start : start + _READ_AT_ONCE]
-        told = read([_sensed(example.text) for example, _ in part])
-        looks = [seen(each, text.starts, text.ends) for each, (_, text) in zip(told, part, strict=True)]
-        sense = sense or Sense.start(looks, len(ASKED))
+        looks = looks_of(part) if start else looks
         found += [
             (sense.reduced(look), ASKED.index(example.asked)) for look, (example, _) in zip(looks, part, strict=True)
         ]
-    return sense, found  # type: ignore[return-value]  # there is a text
+    return sense, found
 
 
 _READ_AT_ONCE: Final = 2_000
