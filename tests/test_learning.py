@@ -107,6 +107,7 @@ def test_a_fault_in_the_phrases_names_its_line(tmp_path: Path, text: str, proble
         ('{"asked": "sku", "text": "X"}', "`asked` is none of"),
         ('{"asked": "product", "text": "the X1", "product": "X2"}', "not a piece of the text"),
         ('{"asked": "product", "text": "the X1", "act": "values"}', "`act` is none of"),
+        ('{"asked": "product", "text": "the X1", "product": "X1", "act": "cancel"}', "has no `act`"),
         ('{"asked": "product", "text": "the X1 \\ud83d", "product": "X1"}', "half a character"),
     ],
 )

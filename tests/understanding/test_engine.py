@@ -74,6 +74,17 @@ def test_the_placeholders_of_a_known_error_are_captured(engine: Engine) -> None:
     assert candidate.captured == {"category_id": "1145"}
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("company has no external id", "company-no-external-identifier"),
+        ("no matching records, what are the typical causes", "autotask-no-matching-records"),
+    ],
+)
+def test_a_short_form_or_a_question_is_no_other_error(engine: Engine, text: str, wanted: str) -> None:
+    assert _answers(engine, text) == [wanted]
+
+
 def test_an_open_question_is_asked_back(engine: Engine) -> None:
     problem = engine.diagnose("external identifier missing").problems[0]
     decision = decide(problem, Policy(), engine.knowledge)

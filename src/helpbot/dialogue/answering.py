@@ -94,7 +94,7 @@ def _learn(now: Conversation, diagnosis: Diagnosis, text: str, world: World) -> 
             product = details.product_in(text, common=common)
         if not product and not common & set(phrases.fold(told := details.in_sentence(text).product or "").split()):
             product = told
-        if product and product not in now.error.value:
+        if product:
             now = replace(now, product=FieldValue(value=product, given=True))
     return replace(now, psa=diagnosis.facets.get("psa", now.psa))
 

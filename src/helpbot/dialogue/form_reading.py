@@ -35,7 +35,6 @@ from helpbot.dialogue.cutting import (
     fills_nothing,
     from_each_sentence,
     is_bare,
-    is_label,
     labelled_behind,
 )
 from helpbot.dialogue.details import Details
@@ -60,9 +59,6 @@ if TYPE_CHECKING:
 __all__ = ["change_in", "form_signs", "name_alone", "solved_first", "while_asking"]
 
 _OF_PRODUCT: Final = later.pattern(r"^(?:ok |so |and )?(?:the )?(?:affected )?product(?: name)?(?: is| was|'s)\b")
-_ONLY_LABEL: Final = later.pattern(
-    r"^(?:ok |so |and |well )*(?:the )?(?:affected |exact )?(?:product|error)(?: name| message| text)?(?: is| was|'s| says)?$"
-)  # its value comes with the next message
 _MEANT: Final = 0.5  # the least share of all meanings that are no value, for the likeliest of them to be taken
 _LIKELY: Final = 0.4  # one that is taken when they know none
 _NOTHING: Final = 0.9  # a message that fills nothing
@@ -84,8 +80,6 @@ def while_asking(now: Conversation, event: UserSaid, folded: str, world: World) 
     found = learnt or Cut()
     if learnt is not None and fills_nothing(text):
         return SaidNothing()
-    if _ONLY_LABEL.match(folded):
-        return WillTry()
     given = _behind_labels(now, text, learnt)
     if given is not None:
         return given
@@ -305,16 +299,10 @@ def _asked_for(now: Conversation) -> str:
     return "product" if now.error.settled else "both"
 
 
-_TOLD_WORDS: Final = 3  # the fewest of an error that does not say that it is one
-
-
 def _cut_out(now: Conversation, text: str, found: Cut, *, least: float) -> GaveDetails | Corrected | None:
     """The values that were learnt to be cut out, as far as the form wants them; None where there are none."""
     given = found.details(least)
     product, error = given.product, given.error
-    error = _with_code(text, _with_head(text, error)) if error else None
-    if product and error and is_bare(text, "") and not (FAILS.search(error) or phrases.words(error) >= _TOLD_WORDS):
-        error = None  # a name with quotation marks in it
     if not (product and error):  # a value that is all there is belongs to the patterns, which leave it whole
         product = None if product and is_bare(text, product) else product
         error = None if error and (is_bare(text, error) or _goes_on(text, error)) else error
@@ -331,31 +319,6 @@ def _cut_out(now: Conversation, text: str, found: Cut, *, least: float) -> GaveD
         if _says_none(rest):
             return GaveDetails(product=product, none_said=rest.strip(" ,.;:-\n"))
     return GaveDetails(product=product, error=error)
-
-
-def _with_head(text: str, error: str) -> str:
-    """The error with what stands before its colon, where that is no talk and no label: "LicenceMapper: null reference"."""
-    before = text.partition(error)[0].rpartition("\n")[2]
-    head = before.strip()
-    if not head.endswith(":") or not before.endswith((" ", ":")) or _SAYS.search(head) or is_label(head):
-        return error
-    return text[text.index(error) - len(before.lstrip()) :][: len(before.lstrip()) + len(error)]
-
-
-_CODE_BEHIND: Final = later.pattern(r" ?(?:\([^()\n]{1,40}\)|\[[^\[\]\n]{1,40}\])(?=[\s.,;!]*(?:\n|$))")
-
-
-def _with_code(text: str, error: str) -> str:
-    """The error with a code in brackets right behind it, at the end of the line."""
-    start = text.index(error)
-    behind = _CODE_BEHIND.match(text, start + len(error))
-    return text[start : behind.end()] if behind and is_bare(behind[0], "") else error
-
-
-_SAYS: Final = later.pattern(
-    r"\b(?:i|i'm|we|my|our|you|it|it's|this|that|these|here|he|she|they|says?|said|shows?|reads?|gives?|gave|gets?|got|see|saw|pasted?|copy|copied|wrote|writes|following|below|is|was|now|exact|full|ok|okay|so|well|sorry|steht|dit|zegt|sagt|hier|voici)\b",
-    re.IGNORECASE,
-)
 
 
 def _goes_on(text: str, error: str) -> bool:

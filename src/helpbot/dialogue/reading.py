@@ -326,7 +326,6 @@ def _shares_words(now: Conversation, folded: str, knowledge: KnowledgeBase) -> b
     )
 
 
-_ADDRESSED: Final = later.pattern(r"^(?:dear|hi|hello|hey|good \w+) [^,]{0,40},", re.IGNORECASE)  # is no call for them
 _CALL: Final = 12  # words of a sentence that does nothing but call for a person
 
 
@@ -334,7 +333,7 @@ def _person_beside(text: str) -> bool:
     """Whether a short sentence of several calls for a person: "Person please. It's about the …"."""
     if len(text) > 1_000:
         return False
-    parts = [phrases.fold(_ADDRESSED.sub("", part.strip())) for part in SENTENCES.split(text) if part and part.strip()]
+    parts = [phrases.fold(part) for part in SENTENCES.split(text) if part and part.strip()]
     return len(parts) > 1 and any(phrases.words(part) <= _CALL and phrases.is_person(part) for part in parts)
 
 
