@@ -79,6 +79,7 @@ def test_the_placeholders_of_a_known_error_are_captured(engine: Engine) -> None:
     [
         ("company has no external id", "company-no-external-identifier"),
         ("no matching records, what are the typical causes", "autotask-no-matching-records"),
+        ("it finds no matching results for the category, why", "autotask-no-matching-records"),
     ],
 )
 def test_a_short_form_or_a_question_is_no_other_error(engine: Engine, text: str, wanted: str) -> None:

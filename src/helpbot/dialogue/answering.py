@@ -48,18 +48,9 @@ def considered(now: Conversation, act: acts.Asked, turn: Turn) -> Step:
             now = _learn(now, act.diagnosis, act.text, world)
             return answered(now, act.text, answers, spare, turn, missing=missing, apart=apart)
         return answered(apart, act.text, answers, spare, turn, missing=missing)
-    if asks and (settled := _meant_of_offered(now, asks[0])):
-        return answered(apart, act.text, [settled], (), turn)
     if asks:
         return _asked_back(apart, act.text, asks[0], turn)
     return _refused(apart, act, turn)
-
-
-def _meant_of_offered(now: Conversation, decision: Clarify) -> Candidate | None:
-    """What is likeliest after a question back was answered in words: nobody is asked to choose from it twice."""
-    best = decision.candidates[0]
-    offered = {choice.id for choice in now.choices} if now.phase is Phase.CLARIFYING else set()
-    return best if best.resolution and f"pick:{best.resolution}" in offered else None
 
 
 def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:

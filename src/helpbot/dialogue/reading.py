@@ -279,10 +279,10 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
             return picked
     if not fresh:
         act = _small_talk(now, text, folded, plain, world)
-        if act is not None:
+        if act is not None and not _asks_yet(act, text):
             return act
         act = _heard(now, text, folded, plain, world) or _rather(now, text, folded, plain, world)
-        if act is not None:
+        if act is not None and not _asks_yet(act, text):
             return act
     if (
         now.phase is Phase.CLARIFYING
@@ -300,6 +300,11 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
 
 
 _LONGEST_FOLLOW_UP: Final = 16  # words
+
+
+def _asks_yet(act: Act, text: str) -> bool:
+    """Whether what was heard as a yes ends with a question, and says in no known words that it works."""
+    return isinstance(act, SaidYes) and text.rstrip().endswith("?") and not phrases.is_solved(phrases.fold(text))
 
 
 def _leans_on_answer(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> bool:
@@ -432,8 +437,6 @@ def _helped(now: Conversation, text: str, diagnosis: Diagnosis, world: World, he
     best = max(shares, key=lambda name: shares[name])
     wanted = _LIKELIEST if is_of_another(now, diagnosis, world) else _LIKELIER
     if shares[best] < wanted or best == "other":
-        return None
-    if best == "helped" and text.rstrip().endswith("?") and not phrases.is_solved(phrases.fold(text)):
         return None
     if best == "did_not":
         labelled = details.labelled(text).error or labelled_behind(text).error or ""

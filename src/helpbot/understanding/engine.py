@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz.distance import OSA
 
 from helpbot.knowledge.shape import problem_of
 from helpbot.knowledge.signature import STOP, Signature, compile_signature, cut_words, mine_signatures
@@ -76,7 +75,6 @@ _BROAD_FROM: Final = 0.25  # the classifier's score for questions that could mea
 _ANOTHER: Final = 0.4  # the most that is claimed for an error which names another thing than the known one
 _LITERAL: Final = 4  # the fewest words of an error that one word more or less can tell from another
 _AROUND: Final = 2  # words around an error that is shown rather than told
-_MISSPELT: Final = 2  # letters of a word that may be wrong
 _UNHEARD: Final = 0.35  # the share of what is said, by rarity
 _COVERED: Final = 0.95  # how likely one of several meanings is meant when the field is known
 
@@ -786,15 +784,11 @@ def _is_another_error(signs: Floats) -> bool:
 
 
 def _one_word_apart(spoken: Sequence[str], literal: Sequence[str]) -> bool:
-    """Whether all but one word are the same, and that one is no stop word, misspelling or short form of the other."""
+    """Whether all words but one are the same; that one is no stop word or number (misspelt ones are matched before)."""
     apart = [(one, other) for one, other in zip(spoken, literal, strict=True) if one != other]
     if len(apart) != 1:
         return False
-    one, other = apart[0]
-    alike = one[0] == other[0] and (
-        OSA.distance(one, other) <= _MISSPELT or one.startswith(other) or other.startswith(one)
-    )
-    return not alike and not {one, other} & STOP and not (one + other).isdigit()
+    return not set(apart[0]) & STOP and not "".join(apart[0]).isdigit()
 
 
 def _handover(score: float, best: float) -> float:
