@@ -116,6 +116,7 @@ class GaveDetails:
     no_product: str = ""  # the user's words for it, where a form was ticked to say that there is none
     no_error: str = ""
     labelled: bool = False  # told behind labels
+    passing: bool = False  # told in passing after an answer: no wish for a person
     none_said: str = ""  # the user's words behind the error's label, where they say that there is none
 
 

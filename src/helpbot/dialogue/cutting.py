@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from helpbot import later
 from helpbot.dialogue import phrases
 from helpbot.dialogue.details import Details, change_of, in_sentence, labelled, meant, product_in
-from helpbot.dialogue.values import error_of, product_of
+from helpbot.dialogue.values import code_around, error_of, product_of
 from helpbot.later import dataclass
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ def cut(text: str, asked: str, mark: Callable[[str, str], Marks | None]) -> Cut 
     def piece(found: Mark | None, absent: float, *, whole: bool) -> tuple[str, float]:
         if found is None or found.sure < _PLAIN:
             return "", 0.0
+        if whole and (code := code_around(text, found.start)):
+            return code, 1.0 - absent
         start, end = (_own_start(text, found.start), _own_end(text, found.end)) if whole else (found.start, found.end)
         return _inside_quotes(text, start, end), 1.0 - absent
 
@@ -143,7 +145,7 @@ def _own_end(text: str, end: int) -> int:
 
 _HEAD: Final = 120  # characters before a colon
 _CLAUSE_END: Final = later.pattern(r"\n|[,.;!?] ")
-_CODE_BEHIND: Final = later.pattern(r" ?(?:\([^()\n]{1,40}\)|\[[^\[\]\n]{1,40}\])(?=[\s.,;!]*(?:\n|$))")
+_CODE_BEHIND: Final = later.pattern(r" ?(?:\([^()\n]{1,40}\)|\[[^\[\]\n]{1,40}\]|<[^<>\n]{1,40}>)(?=[\s.,;!]*(?:\n|$))")
 _SAYS: Final = later.pattern(
     r"\b(?:i|i'm|we|my|our|you|it|it's|this|that|these|here|he|she|they|says?|said|shows?|reads?|gives?|gave|gets?|got|see|saw|pasted?|copy|copied|wrote|writes|following|below|is|was|now|exact|full|ok|okay|so|well|sorry|steht|dit|zegt|sagt|hier|voici)\b",
     re.IGNORECASE,
@@ -152,7 +154,7 @@ _SAYS: Final = later.pattern(
 
 # Words that people say to somebody and that neither names nor what programs print begin or end with.
 _TALK: Final = later.pattern(
-    r"\b(?:i|i'm|im|we|we're|my|our|you|your|u|it|it's|its|that's|thats|this|these|he|she|they|is|are|was|were|be|has|have|had|did|does|do|get|gets|got|see|say|says|said|shows?|reads?|gives?|gave|called|named|mean|meant|think|guess|please|pls|plz|kindly|thanks|thx|thank|sorry|sry|hi|hello|hey|dear|ok|okay|yes|yeah|so|oh|ah|uh+|um+|well|sure|regards|cheers|only|just|also|always|never|still|now|today|yesterday|because|but|when|what|which|where|why|how|sir|about|affected|put|happens?|then|here|there|wait|no|not|from|since|other|same|whole|thing|stuff|maybe|probably|actually|de|het|een|wij|ik|das|der|die|wir|ich|bei|nur|es|le|la|les|nous|je|el|los|det|den|vi|jag|jeg)\b",
+    r"(?<![\w.@/-])(?:i|i'm|im|we|we're|my|our|you|your|u|it|it's|its|that's|thats|this|these|he|she|they|is|are|was|were|be|has|have|had|did|does|do|get|gets|got|see|say|says|said|shows?|reads?|gives?|gave|called|named|mean|meant|think|guess|please|pls|plz|kindly|thanks|thx|thank|sorry|sry|hi|hello|hey|dear|ok|okay|yes|yeah|so|oh|ah|uh+|um+|well|sure|regards|cheers|only|just|also|always|never|still|now|today|yesterday|because|but|when|what|which|where|why|how|sir|about|affected|put|happens?|then|here|there|wait|no|not|from|since|other|same|whole|thing|stuff|maybe|probably|actually|de|het|een|wij|ik|das|der|die|wir|ich|bei|nur|es|le|la|les|nous|je|el|los|det|den|vi|jag|jeg)\b",
     re.IGNORECASE,
 )
 _NAMED_FIELD: Final = later.pattern(

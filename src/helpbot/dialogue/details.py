@@ -193,8 +193,14 @@ def labelled(text: str, *, lone_error_label: bool = True, whole_error: bool = Fa
         value = inner[match.end() : end]
         inline_end = match.re.pattern == _INLINE.pattern and end < len(inner)
         first[kind] = _trimmed(value, inline=inline_end, logged="=" in match[0] and match.re.pattern == _INLINE.pattern)
-    product, error = first.get("product") or before, unfenced(without_sign_off(first.get("error", "")))
+    name = first.get("product") or before
+    if "error" not in first and (block := _BLOCK_BELOW.match(name)):
+        name, first["error"] = block["name"], block["code"]
+    product, error = name, unfenced(without_sign_off(first.get("error", "")))
     return Details(product=_as_name(product) or None, error=error or None)
+
+
+_BLOCK_BELOW: Final = later.pattern(r"(?P<name>[^\n]+)\n\s*(?P<code>(?:```|~~~)[\s\S]+(?:```|~~~))\s*$")
 
 
 def _as_name(value: str) -> str:

@@ -9,6 +9,7 @@ from helpbot.dialogue import acts, details, events, judging, phrases, reading
 from helpbot.dialogue.actions import OpenCase, Say
 from helpbot.dialogue.answering import answer_reply
 from helpbot.dialogue.conversation import CaseRef, CaseState, Conversation, FieldValue, Owner, Phase
+from helpbot.dialogue.following import cited_again
 from helpbot.dialogue.policy import Answer, decide
 from helpbot.dialogue.replies import Answer as Told
 from helpbot.dialogue.replies import Replies
@@ -29,6 +30,7 @@ __all__ = [
     "asked_again",
     "case_opened",
     "corrected_in_form",
+    "details_after_answer",
     "details_given",
     "details_unasked",
     "escalated",
@@ -236,6 +238,19 @@ def details_unasked(now: Conversation, act: acts.GaveDetails, turn: Turn) -> Ste
         now = replace(now, error=FieldValue(value=act.error, given=True))
     now = replace(_ticked_none(now, act, turn), psa=act.psa or now.psa, email=act.email or now.email)
     return escalated(now, "asked_for_person", turn)
+
+
+def details_after_answer(now: Conversation, act: acts.GaveDetails, turn: Turn) -> Step:
+    """Details after an answer: told in passing they are kept for the case, if there comes to be one."""
+    if not act.passing or act.product is None:
+        return details_unasked(now, act, turn)
+    now = replace(now, product=FieldValue(value=act.product, given=True))
+    text = turn.world.replies.say("product_kept", value=act.product)
+    reply = Reply(
+        outcome=Outcome.ANSWER, text=text, parts=(Text(text=text),), resolutions=now.offered,
+        citations=cited_again(now, turn.world), choices=now.choices,
+    )  # fmt: skip
+    return Step(conversation=now, actions=(Say(reply=reply),))
 
 
 def _ticked_none(now: Conversation, act: acts.GaveDetails, turn: Turn) -> Conversation:

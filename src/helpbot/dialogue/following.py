@@ -87,7 +87,8 @@ def _for_other_psa(now: Conversation, act: acts.FollowedUp, turn: Turn) -> Step:
             (),
             turn,
         )
-    return considered(now, acts.Asked(text=act.text, diagnosis=diagnosis), turn)
+    told = replace(diagnosis, error_text="")  # the error is the last one with another name in it
+    return considered(now, acts.Asked(text=act.text, diagnosis=told), turn)
 
 
 def _renamed(question: str, psa: str, world: World) -> str:

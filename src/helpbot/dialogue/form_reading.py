@@ -43,6 +43,7 @@ from helpbot.dialogue.values import (
     error_of,
     fenced_inside,
     is_keyboard_noise,
+    is_opening,
     product_of,
     unfenced,
     without_greeting,
@@ -71,7 +72,7 @@ def while_asking(now: Conversation, event: UserSaid, folded: str, world: World) 
     about_product = bool(_OF_PRODUCT.match(folded)) or _has_labels(text)  # "the product is Works Now! Suite"
     if not about_product and (phrases.is_solved(folded) or solved_first(text)):
         return SaidYes(text=text)
-    if not about_product and phrases.is_cancel(folded):
+    if not about_product and phrases.is_cancel(folded) and not exact_ones(diagnosed(now, text, world)):
         return Cancelled()
     if change := change_in(now, text, world):
         return change
@@ -213,8 +214,10 @@ _HEARD_WAITING: Final = 0.4
 def _value_given(now: Conversation, text: str, learnt: Cut | None, diagnosis: Diagnosis, world: World) -> Act:
     """The values of a message that gives some: learnt ones that are sure, told ones, learnt ones, all of the text."""
     exact = bool(exact_ones(diagnosis))
-    if learnt is not None and (sure := _cut_out(now, text, learnt, least=SURE)):
-        return sure
+    if learnt is not None:
+        learnt = learnt if exact else _with_name(now, learnt)
+        if sure := _cut_out(now, text, learnt, least=SURE):
+            return sure
     told = Details() if now.asking is Field.ERROR_MESSAGE and now.product.settled else details.in_sentence(text)
     if told:
         return GaveDetails(product=told.product, error=told.error)
@@ -232,6 +235,13 @@ def _value_given(now: Conversation, text: str, learnt: Cut | None, diagnosis: Di
     return _value(now, text, diagnosis, world, error_like=error_like)
 
 
+def _with_name(now: Conversation, found: Cut) -> Cut:
+    """What was cut out for an error where the product is asked for and it can only be a name: "ok fine: Quote Builder"."""
+    if now.asking is not Field.PRODUCT_NAME or found.product or now.product.settled or not _may_be_name(found.error):
+        return found
+    return Cut(product=found.error, product_sure=found.error_sure, nothing=found.nothing)
+
+
 _FEW_PLAIN: Final = 6
 _SHOWN: Final = later.pattern(r"\b(?:timed out|HTTP|0x[0-9a-f]+|exception)\b|\w/\w+/\w", re.IGNORECASE)
 
@@ -239,7 +249,17 @@ _SHOWN: Final = later.pattern(r"\b(?:timed out|HTTP|0x[0-9a-f]+|exception)\b|\w/
 def solved_first(text: str) -> bool:
     """Whether a message of several sentences begins with the news that it works."""
     parts = [part for part in SENTENCES.split(text.strip()[:300]) if part and part.strip()]
-    return len(parts) > 1 and 2 <= phrases.words(parts[0]) <= 5 and phrases.is_solved(phrases.fold(parts[0]))
+    if len(parts) == 1:
+        first, _, rest = parts[0].partition(",")
+        parts = [first, rest] if rest and not _BUT.search(rest) else parts
+    if len(parts) < 2 or is_opening(parts[0]):  # "got it. The …"
+        return False
+    return 2 <= phrases.words(parts[0]) <= 5 and phrases.is_solved(phrases.fold(parts[0]))
+
+
+_BUT: Final = later.pattern(
+    r"\b(?:but|only|except|until|unless|sometimes|not|no|still|again|yet|and|n't|however|for)\b|n't\b|\?", re.IGNORECASE
+)
 
 
 def change_in(now: Conversation, text: str, world: World) -> Corrected | None:

@@ -22,6 +22,7 @@ from helpbot.dialogue.escalating import (
     asked_again,
     case_opened,
     corrected_in_form,
+    details_after_answer,
     details_given,
     details_unasked,
     form_waits,
@@ -190,6 +191,7 @@ def _table() -> Mapping[tuple[Phase, type], Rule]:
     # A person, from anywhere, at once.
     row(_TALKING, acts.PersonWanted, person_wanted, _ESCALATING)
     row(_TALKING, acts.GaveDetails, details_unasked, _ESCALATING)
+    row([_P.PROPOSING], acts.GaveDetails, details_after_answer, {_P.PROPOSING, *_ESCALATING})
     row(_TALKING, acts.Corrected, corrected_unasked, _ESCALATING)
     stay(_TALKING, acts.WhyWanted, greet)
     stay(_TALKING, acts.NewsWanted, news)

@@ -61,7 +61,7 @@ def _whole(*patterns: str) -> re.Pattern[str]:
     return later.pattern("^(?:" + "|".join(f"(?:{pattern})" for pattern in patterns) + ")$")
 
 
-_FILLER = r"(?:(?:as i said|like i said|i said|i told you|as i told you|as i wrote|again|wait|actually|really|honestly|ok|okay|oh|well|hm+|ah|so|hey|hi|hello|sorry|please|pls|no|yes|and|but|then|um+|uh)[ ,.!:-]+){0,3}"
+_FILLER = r"(?:(?:as (?:already )?(?:said|told)|as i said|like i said|i said|i told you|as i told you|as i wrote|again|wait|actually|really|honestly|ok|okay|oh|well|hm+|ah|so|hey|hi|hello|sorry|please|pls|no|yes|and|but|then|um+|uh)[ ,.!:-]+){0,3}"
 _END = r"(?:[ ,.!-]+(?:please|pls|thanks|thank you|thx|now|then|ok|today|asap|mate|sorry|really|anyway|bye|:\)|;\)|:-\)|👍|🙏|😊|🙂|🎉)){0,3}"
 
 # --- it is solved -----------------------------------------------------------------------------------------------
@@ -178,6 +178,7 @@ _WHO = (
 _PERSON = _any(
     r"\b(?:could|can|would|may|will) (?:a|an|some|one of your|any of your)? ?(?:colleagues?|humans?|persons?|agents?|technicians?|engineers?|specialists?|experts?|employees?|team ?mates?|people|guys|lads|someone|somebody|anyone|anybody)(?: of yours| from (?:your|the) [a-z]+| on your (?:side|team))? (?:please |kindly |maybe )?(?:help|assist|call|mail|email|contact|phone|ring|reach|get in touch|get back|take (?:this |it )?over|write to)(?: me| us| to me| to us)?(?: please| pls| now| today| out| back| asap| directly| by (?:mail|phone|email)| with (?:this|it|that))*$",
     r"\b(?:get|give|send|find|fetch|put|need|want) (?:me )?(?:through to |on to )?(?:an?|the|your|some) (?:l[123]|level[ -]?(?:1|2|3|two|three)|tier[ -]?(?:1|2|3|two|three)|(?:2nd|second|3rd|third)[ -]line|engineer|tech|dev|developer|sysadmin)(?: please| pls| now| today| asap| on (?:this|it)| in here)*$",
+    r"\b(?:assign|send over|allocate|arrange) (?:us |me )?(?:an?|some|one|any|your|another) (?:of your )?(?:l[123] )?(?:engineers?|technicians?|specialists?|experts?|agents?|colleagues?|persons?|humans?|someone|somebody)\b",
     r"\b(?:talk|speak|chat|spoke|talking|speaking)(?: directly)? (?:to|with) " + _WHO + r"\b",
     r"\b(?:connect|transfer|put|forward|redirect|pass|hand|refer|escalate|switch|link|patch)(?: me| this| it| us| my (?:case|question|issue))*(?: through| over| on| up| straight| directly)*(?: to| with)? " + _WHO + r"\b",
     r"\b(?:want|need|get|give|require|demand|request|prefer|like|fetch|find|bring|have|send|call|let me have|looking for|waiting for|rather have|where is|where's|is there|are there)(?: me| us| to have| to see| to get| for| back)? (?:a |an |any |some |one )?(?:real |live |actual |human |physical |proper |senior |competent )*(?:person|human(?: being)?s?|agents?|representative|rep|operator|employee|staff member|technician|supervisor|manager|real one|member of (?:the |your )?(?:team|staff)|colleague)\b",

@@ -172,6 +172,9 @@ def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     """The diagnosis with the error as it goes into a case: all of the message where hardly anything else is said."""
     whole = text.strip()
     exact = bool(exact_ones(diagnosis))
+    form = details.labelled(whole) if "\n" in whole else Details()
+    if form.product and form.error and "\n" not in form.error and not phrases.is_none(phrases.fold(form.error)):
+        return replace(diagnosis, error_text=form.error)
     told = ""
     if exact:  # only then is there a known error among the lines to be looked for
         told = whole if _MACHINE.fullmatch(whole) else _error_block(whole, world)
@@ -185,7 +188,7 @@ def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     mostly = diagnosis.kind is InputKind.ERROR and len(diagnosis.error_text) >= 0.5 * len(whole)
     text = whole if known or mostly else diagnosis.error_text
     if not text:
-        return diagnosis
+        return replace(diagnosis, error_text=whole) if _is_printed(whole) else diagnosis
     short = (known or mostly) and len(text) <= _TOLD_IN and "\n" not in text
     found = cut(text, "error", world.mark) if short else None
     if found is not None and found.error_sure >= SURE and not is_bare(text, found.error):
@@ -193,6 +196,17 @@ def _with_error(diagnosis: Diagnosis, text: str, world: World) -> Diagnosis:
     return replace(diagnosis, error_text=error_of(text))
 
 
+def _is_printed(text: str) -> bool:
+    """Whether only a program writes so: its signs, and not a word said to anybody."""
+    return bool(_PRINTS.search(text)) and "?" not in text and len(text) <= _TOLD_IN and is_bare(_VERB.sub("", text), "")
+
+
+_VERB: Final = later.pattern(r"\b[A-Z]{3,}\b")
+
+
+_PRINTS: Final = later.pattern(
+    r"\s(?:->|=>|::|!=|==)\s|\b\w+=[\w\"'{\[]|\b(?:HTTP|GET|POST|PUT|DELETE)[ /]\S*\d|\b0x[0-9a-fA-F]+\b"
+)
 _TOLD_IN: Final = 400  # characters of a message in which an error is told rather than pasted
 
 
@@ -208,8 +222,11 @@ def _error_block(text: str, world: World) -> str:
             runs[-1].append(line)
     blocks = ["\n".join(run).strip() for run in runs if run]
     known = [block for block in blocks[:_MOST_BLOCKS] if exact_ones(world.diagnose(block, {}))]
-    if len(known) != 1 or known[0] == text.strip():
+    if len(known) != 1:
         return ""
+    first = details.in_lines(text)[0] if known[0] == text.strip() else ""
+    if first and not exact_ones(world.diagnose(first, {})):
+        return ""  # a product's name, and the error below it
     return details.labelled(known[0]).error or unquoted(known[0])
 
 
@@ -225,7 +242,14 @@ _HEADER: Final = later.pattern(
 def _is_said(line: str) -> bool:
     """Whether a line of a message is a greeting, a question, a person's sentence or a mail's header."""
     greets = phrases.is_greeting(phrases.fold(line))
-    return _is_told(line) or line.endswith(("?", ":", ",")) or greets or bool(_HEADER.match(line))
+    told = _is_told(line) or bool(_ANNOUNCES.search(line))
+    return told or line.endswith(("?", ":", ",")) or greets or bool(_HEADER.match(line))
+
+
+_ANNOUNCES: Final = later.pattern(
+    r"\b(?:(?:error|message|it|this|one)(?: (?:was|is|says|said|reads))(?: (?:actually|now|really|this|just))?|shows|says|said|reads)$",
+    re.IGNORECASE,
+)
 
 
 _SENTENCE_WORDS: Final = 4
@@ -262,12 +286,8 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
         return PersonWanted(text=text, error=error)
     if not fresh and (phrases.is_person(folded) or diagnosis.handover >= _HANDOVER or _person_beside(text)):
         return PersonWanted(text=text, error=error)
-    if now.phase in (Phase.PROPOSING, Phase.REFUSING) and open_case is None:
-        given = details.labelled(text) if not exact or "\n" in text.strip() else Details()
-        given = given or labelled_behind(text)
-        if given.product and phrases.fold(given.product) not in common_words(world.knowledge):
-            none = given.error if given.error and phrases.is_none(phrases.fold(given.error)) else None
-            return GaveDetails(product=given.product, error=None if none else given.error, none_said=none or "")
+    if open_case is None and (labelled := _behind_labels(now, text, world, known=bool(exact))):
+        return labelled
     if open_case is not None:
         act = _about_case(now, event, folded, diagnosis, world)
         if act is not None:
@@ -284,19 +304,38 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
         act = _heard(now, text, folded, plain, world) or _rather(now, text, folded, plain, world)
         if act is not None and not _asks_yet(act, text):
             return act
-    if (
-        now.phase is Phase.CLARIFYING
-        and not exact
-        and phrases.words(folded) <= 8
-        and not is_confident(diagnosis, world)
-    ):
+    return _asked(now, text, folded, diagnosis, world)
+
+
+def _asked(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act:
+    """What is no reaction: a question, by itself or about what was answered, or the product told in passing."""
+    exact = exact_ones(diagnosis)
+    sure = is_confident(diagnosis, world)
+    if now.phase is Phase.CLARIFYING and not exact and phrases.words(folded) <= 8 and not sure:
         joined = diagnosed(now, f"{now.question}\n{text}", world)
         if best_confidence(joined) > best_confidence(diagnosis):
-            return Asked(text=f"{now.question}\n{text}", diagnosis=joined)
+            stands = joined.error_text if joined.error_text in text else ""  # not one of both messages
+            return Asked(text=f"{now.question}\n{text}", diagnosis=replace(joined, error_text=stands))
+    if now.phase is Phase.PROPOSING and now.open_case is None and not exact and not sure:
+        product = _named_alone(text, world)
+        if product:
+            return GaveDetails(product=product, passing=True)
     if not exact and _leans_on_answer(now, text, folded, diagnosis, world):
         where = re.match(r"^(?:\w+[,.]? )?(?:where|which (?:page|menu|article|screen))\b", folded)
         return FollowedUp(text=text, kind="where" if where else "detail")
     return Asked(text=text, diagnosis=diagnosis)
+
+
+def _behind_labels(now: Conversation, text: str, world: World, *, known: bool) -> GaveDetails | None:
+    """A form's lines after an answer or a refusal; in one line a known error is rather asked about again."""
+    if now.phase not in (Phase.PROPOSING, Phase.REFUSING):
+        return None
+    given = details.labelled(text) if not known or "\n" in text.strip() else Details()
+    given = given or labelled_behind(text)
+    if not given.product or phrases.fold(given.product) in common_words(world.knowledge):
+        return None
+    none = given.error if given.error and phrases.is_none(phrases.fold(given.error)) else None
+    return GaveDetails(product=given.product, error=None if none else given.error, none_said=none or "")
 
 
 _LONGEST_FOLLOW_UP: Final = 16  # words
@@ -338,6 +377,7 @@ def _person_beside(text: str) -> bool:
     """Whether a short sentence of several calls for a person: "Person please. It's about the …"."""
     if len(text) > 1_000:
         return False
+    text = without_greeting(without_sign_off(text.strip()))  # "Hi support,"
     parts = [phrases.fold(part) for part in SENTENCES.split(text) if part and part.strip()]
     return len(parts) > 1 and any(phrases.words(part) <= _CALL and phrases.is_person(part) for part in parts)
 
@@ -364,13 +404,24 @@ def told_in(text: str, world: World) -> Details:
     return replace(given, error=None) if given.error and is_bare(text, given.error) else given
 
 
+_FEW_NAMING: Final = 14  # words
+
+
+def _named_alone(text: str, world: World) -> str:
+    """The product that a short statement does nothing but name: "it happens with the FortiGate 60F, by the way"."""
+    if "?" in text or "\n" in text.strip() or phrases.words(text) > _FEW_NAMING:
+        return ""
+    told = told_in(text, world)
+    return told.product if told.product and not told.error else ""
+
+
 # What can hardly be anything but a product: letters and digits, or two words with capitals. "Davide" and "b4" are none.
 _TELLING_NAME: Final = later.pattern(r"(?=\S{3})(?:[A-Za-z]\S*\d|\d\S*[A-Za-z])|\b[A-Z][\w.-]*\s+[A-Z0-9][\w.-]*")
 
 
 def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
     """What is not a question of its own: yes, no, thanks, never mind, a follow-up."""
-    if phrases.is_cancel(folded):
+    if phrases.is_cancel(folded) and not exact_ones(diagnosis):  # "scrap that, now it says …"
         return Cancelled()
     if now.phase is Phase.PROPOSING and now.offered and any(pattern.match(folded) for pattern, _ in _ORDINAL):
         return FollowedUp(text=text, kind="detail")  # a number where nothing was to be chosen: a step, or the answer
@@ -378,6 +429,9 @@ def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis,
         leaning = _follow_up(now, text, folded, diagnosis, world) or _asked_within(now, text, world)
         if leaning is not None:
             return leaning
+    meant = _WHAT_I_MEAN.match(text.strip())
+    if meant and now.phase is not Phase.WAITING and not details.meant(text):
+        return Asked(text=meant["question"], diagnosis=diagnosed(now, meant["question"], world))
     act: Act | None = None
     if now.phase in (Phase.PROPOSING, Phase.REFUSING, Phase.CLARIFYING):
         act = _reaction(now, text, folded, diagnosis, world)
@@ -392,12 +446,23 @@ def _small_talk(now: Conversation, text: str, folded: str, diagnosis: Diagnosis,
     return None
 
 
+_WHAT_I_MEAN: Final = later.pattern(
+    r"^(?:(?:no|nope|sorry|wait|hold on|hm+|oh)[, ]+){1,3}(?:what i (?:mean|meant)(?: is| was)?|my question (?:is|was)|i (?:mean|meant|wanted to (?:ask|know|say)))(?: that)?\b[:,]?\s+(?P<question>(?:\S+\s+){3,40}\S+)$",
+    re.IGNORECASE,
+)
+
+
 def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, world: World) -> Act | None:
     """What is said to an answer, a question back or a refusal."""
     own = without_greeting(without_sign_off(text.strip()))
-    short = now.phase is Phase.PROPOSING and phrases.words(own) <= _LONGEST_REACTION
-    if short and (heard := world.hear(own)) is not None:
+    short = phrases.words(own) <= _LONGEST_REACTION
+    if short and now.phase is Phase.PROPOSING and (heard := world.hear(own)) is not None:
         return _helped(now, own, diagnosis, world, heard)
+    told = now.tried and now.phase in (Phase.CLARIFYING, Phase.REFUSING)
+    if told and short and not _asks(text) and (heard := world.hear(own)) is not None:
+        act = _helped(now, own, diagnosis, world, heard, least=_LIKELIEST)  # of what was told before
+        if isinstance(act, SaidNo):
+            return PersonWanted(text=text) if now.phase is Phase.REFUSING else act
     if phrases.is_solved(folded):
         return SaidYes(text=text)
     if now.phase is Phase.REFUSING and (phrases.is_go_ahead(folded) or (_AGREES.match(folded) and not _asks(text))):
@@ -428,14 +493,16 @@ _SCORN: Final = later.pattern(
 _NOT_SHOUTED: Final = later.pattern(r"(?:^|[.!?,] )NOT[.!]")
 
 
-def _helped(now: Conversation, text: str, diagnosis: Diagnosis, world: World, heard: Heard) -> Act | None:
+def _helped(
+    now: Conversation, text: str, diagnosis: Diagnosis, world: World, heard: Heard, *, least: float = _LIKELIER
+) -> Act | None:
     """What is said to "did this solve it?", in whatever words; None where it is rather something else."""
     if _NOT_SHOUTED.search(text) or _SCORN.search(phrases.fold(text)):
         return SaidNo(text=text)
     scores = {act: score for act, score in heard.scores.items() if act in WEIGHTS}
     shares = likely({**scores, **pattern_signs(text)})
     best = max(shares, key=lambda name: shares[name])
-    wanted = _LIKELIEST if is_of_another(now, diagnosis, world) else _LIKELIER
+    wanted = _LIKELIEST if is_of_another(now, diagnosis, world) else least
     if shares[best] < wanted or best == "other":
         return None
     if best == "did_not":
@@ -670,14 +737,18 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
     case = now.open_case
     assert case is not None
     change = change_in(now, event.text, world)
-    if change:
+    if change and (now.phase is Phase.WAITING or not phrases.is_no(folded)):  # "no, not that either. It's with …"
         return change
     given = details.labelled(event.text)
     if given:
         return GaveDetails(product=given.product, error=given.error)
     if now.phase is Phase.WAITING and not case.error_message_given and (late := told_in(event.text, world).error):
         return GaveDetails(error=late)
-    if now.phase is Phase.WAITING and not case.product_name_given and (late := name_alone(event.text, world)):
+    if (
+        now.phase is Phase.WAITING
+        and not case.product_name_given
+        and (late := name_alone(event.text, world) or told_in(event.text, world).product)
+    ):
         return GaveDetails(product=late)
     if phrases.is_solved(folded) or (now.phase is Phase.WAITING and solved_first(event.text)):
         return SaidYes(text=event.text)

@@ -56,6 +56,7 @@ TEMPLATES: Final[Mapping[str, Mapping[str, Any]]] = {
     "case_same": {"number": "HB-1001", "state": "open", "owner": "", **_HOURS},
     "case_added": {"number": "HB-1001", "owner": ""},
     "case_corrected": {"number": "HB-1001", "field": "product_name", "value": "FortiGate 60F"},
+    "product_kept": {"value": "FortiGate 60F"},
     "noted": {"field": "product_name", "value": "FortiGate 60F"},
     "address_noted": {"email": "a@example.com", "number": "HB-1001"},
     "file_received": {"files": "screen.png"},

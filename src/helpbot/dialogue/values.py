@@ -12,8 +12,10 @@ from helpbot import later
 from helpbot.dialogue.phrases import fold, words
 
 __all__ = [
+    "code_around",
     "error_of",
     "is_keyboard_noise",
+    "is_opening",
     "product_of",
     "unfenced",
     "unquoted",
@@ -85,12 +87,23 @@ def product_of(text: str) -> str:
     if (named := _only_name(rest)) or (named := _only_name(whole)):
         return named
     framed = _FRAME.match(rest)
-    value = framed["value"] if framed else rest
+    value = framed["value"] if framed else _ARTICLE.sub("", rest)
     if framed or rest != whole or _TAIL.search(value):
         cut = _TAIL.sub("", value).strip()
         value = cut if len(cut) >= 2 and (framed or _is_name(cut)) else value
     value = unquoted(value.strip()) if value != whole else whole  # quotes that are all there is are the user's own
     return value if len(value) >= 2 else whole
+
+
+def is_opening(text: str) -> bool:
+    """Whether it is nothing but what people say before a value: "got it", "ok so"."""
+    return bool(_OPENINGS.fullmatch(text.strip()))
+
+
+_OPENINGS: Final = later.pattern(rf"{_OPENING}(?: {_OPENING})*", re.IGNORECASE)
+
+
+_ARTICLE: Final = later.pattern(r"^(?:the|our|my) (?=[A-Z][^\n]*[A-Z0-9])")
 
 
 def _opener_end(text: str) -> int:
@@ -153,6 +166,15 @@ def fenced_inside(text: str) -> str:
     around = [line for line in (text[: found[0].start()] + "\n" + text[found[0].end() :]).split("\n") if line.strip()]
     talk = bool(around) and all(_is_talk(line.strip()) or line.rstrip().endswith((":", "?", "!")) for line in around)
     return found[0]["code"] if talk else ""
+
+
+def code_around(text: str, at: int) -> str:
+    """The code block that holds this place of a text, without its fences; nothing where none does."""
+    if "```" not in text and "~~~" not in text:
+        return ""
+    return next(
+        (each["code"] for each in _FENCED.finditer(text[:_MOST]) if each.start("code") <= at < each.end("code")), ""
+    )
 
 
 def _lead_end(text: str) -> int:
