@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from helpbot.dialogue.world import World
     from helpbot.understanding.speech import Heard
 
-__all__ = ["change_in", "form_signs", "name_alone", "solved_first", "while_asking"]
+__all__ = ["change_in", "form_signs", "name_alone", "product_said", "solved_first", "while_asking"]
 
 _OF_PRODUCT: Final = later.pattern(r"^(?:ok |so |and )?(?:the )?(?:affected )?product(?: name)?(?: is| was|'s)\b")
 _MEANT: Final = 0.5  # the least share of all meanings that are no value, for the likeliest of them to be taken
@@ -69,7 +69,7 @@ _OVER_GIVEN: Final = 0.93  # a product in place of one that was given already
 def while_asking(now: Conversation, event: UserSaid, folded: str, world: World) -> Act:
     """What a message means to the form."""
     text = event.text
-    about_product = bool(_OF_PRODUCT.match(folded)) or _has_labels(text)  # "the product is Works Now! Suite"
+    about_product = _is_of_product(folded) or _has_labels(text)  # "the product is Works Now! Suite"
     if not about_product and (phrases.is_solved(folded) or solved_first(text)):
         return SaidYes(text=text)
     if not about_product and phrases.is_cancel(folded) and not exact_ones(diagnosed(now, text, world)):
@@ -90,7 +90,7 @@ def while_asking(now: Conversation, event: UserSaid, folded: str, world: World) 
         return Aside(text=aside, diagnosis=diagnosed(now, aside, world))
     diagnosis = diagnosed(now, text, world)
     if (not exact_ones(diagnosis) or "?" in text) and not (
-        now.asking is Field.PRODUCT_NAME and _is_named(text, folded)
+        _is_one_long_word(text) or (now.asking is Field.PRODUCT_NAME and _is_named(text, folded))
     ):
         own = without_greeting(without_sign_off(text.strip()))
         heard = world.hear(own)
@@ -102,10 +102,32 @@ def while_asking(now: Conversation, event: UserSaid, folded: str, world: World) 
     return _value_given(now, text, learnt, diagnosis, world)
 
 
+def _is_of_product(folded: str) -> bool:
+    """Whether it begins by saying that it is about the product: "the product is …"."""
+    return bool(_OF_PRODUCT.match(folded))
+
+
+def product_said(text: str) -> str:
+    """The name in "the product is X", where nothing else is said."""
+    name = details.named(text) if _is_of_product(phrases.fold(text)) else ""
+    return name if _may_be_name(name) else ""
+
+
 def _has_labels(text: str) -> bool:
     """Whether lines of it are a form's: `Product: …`."""
     given = details.labelled(text) if ":" in text or "=" in text else Details()
     return given.product is not None and "\n" in text
+
+
+def _is_one_long_word(text: str) -> bool:
+    """Whether it is one word too long to be said to anybody: a key, a token, a part number."""
+    word = text.strip()
+    return (
+        len(word) > _LONG_WORD and not any(map(str.isspace, word)) and "?" not in word and any(map(str.isalnum, word))
+    )
+
+
+_LONG_WORD: Final = 30  # characters
 
 
 def _is_named(text: str, folded: str) -> bool:
@@ -158,7 +180,7 @@ def form_signs(text: str, asked: str, heard: Heard | None, found: Cut) -> dict[s
         "is_waiting": phrases.is_will_try(folded) or phrases.is_greeting(folded),
         "is_no": phrases.is_no(folded),
         "is_yes": phrases.is_yes(folded),
-        "of_product": bool(_OF_PRODUCT.match(folded)),
+        "of_product": _is_of_product(folded),
         "is_name": _may_be_name(text),
         "fails": bool(FAILS.search(text)),
         "told": bool(given),
@@ -221,7 +243,7 @@ def _value_given(now: Conversation, text: str, learnt: Cut | None, diagnosis: Di
     told = Details() if now.asking is Field.ERROR_MESSAGE and now.product.settled else details.in_sentence(text)
     if told:
         return GaveDetails(product=told.product, error=told.error)
-    named = now.asking is Field.PRODUCT_NAME and (_may_be_name(text) or bool(_OF_PRODUCT.match(phrases.fold(text))))
+    named = now.asking is Field.PRODUCT_NAME and (_may_be_name(text) or _is_of_product(phrases.fold(text)))
     plain = now.asking is Field.PRODUCT_NAME and phrases.words(text) <= _FEW_PLAIN and not FAILS.search(text)
     error_like = exact or (diagnosis.kind is InputKind.ERROR and not named and not plain)
     if learnt is not None and not now.error.settled and learnt.error_sure >= SURE > learnt.product_sure:
@@ -323,6 +345,8 @@ def _cut_out(now: Conversation, text: str, found: Cut, *, least: float) -> GaveD
     """The values that were learnt to be cut out, as far as the form wants them; None where there are none."""
     given = found.details(least)
     product, error = given.product, given.error
+    if product and error and _is_one_name(text, product, error):
+        return None
     if not (product and error):  # a value that is all there is belongs to the patterns, which leave it whole
         product = None if product and is_bare(text, product) else product
         error = None if error and (is_bare(text, error) or _goes_on(text, error)) else error
@@ -339,6 +363,13 @@ def _cut_out(now: Conversation, text: str, found: Cut, *, least: float) -> GaveD
         if _says_none(rest):
             return GaveDetails(product=product, none_said=rest.strip(" ,.;:-\n"))
     return GaveDetails(product=product, error=error)
+
+
+def _is_one_name(text: str, product: str, error: str) -> bool:
+    """Whether both pieces are of one name with nothing said around them, and no word of it fails: `Rack 42U "B-stock"`."""
+    shown = phrases.words(error) > 1 or FAILS.search(error) or "\n" in text.strip()
+    rest = text.replace(product, " ", 1).replace(error, " ", 1)
+    return not shown and is_bare(rest, "") and not re.search(r"[,;:]\s|\s[-–—]\s", rest)
 
 
 def _goes_on(text: str, error: str) -> bool:

@@ -43,7 +43,7 @@ from helpbot.dialogue.cutting import (
 )
 from helpbot.dialogue.details import Details
 from helpbot.dialogue.events import UserChose, UserSaid, UserSubmitted
-from helpbot.dialogue.form_reading import change_in, name_alone, solved_first, while_asking
+from helpbot.dialogue.form_reading import change_in, name_alone, product_said, solved_first, while_asking
 from helpbot.dialogue.judging import (
     FAILS,
     best_confidence,
@@ -326,10 +326,15 @@ def _asked(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, worl
     return Asked(text=text, diagnosis=diagnosis)
 
 
-def _behind_labels(now: Conversation, text: str, world: World, *, known: bool) -> GaveDetails | None:
+def _behind_labels(now: Conversation, text: str, world: World, *, known: bool) -> Act | None:
     """A form's lines after an answer or a refusal; in one line a known error is rather asked about again."""
     if now.phase not in (Phase.PROPOSING, Phase.REFUSING):
         return None
+    change = details.change_of(text)
+    if change.error:  # "the error was actually …"
+        return Asked(text=text, diagnosis=replace(diagnosed(now, change.error, world), error_text=change.error))
+    if change.product:
+        return GaveDetails(product=change.product, passing=True)
     given = details.labelled(text) if not known or "\n" in text.strip() else Details()
     given = given or labelled_behind(text)
     if not given.product or phrases.fold(given.product) in common_words(world.knowledge):
@@ -395,6 +400,7 @@ def error_below(text: str, world: World) -> str:
 
 def told_in(text: str, world: World) -> Details:
     """The fields that a message which is about something else tells besides, as it was learnt; only what is sure."""
+    text = without_sign_off(text)
     found = cut(text, "both", world.mark) if len(text) <= _TOLD_IN else None
     given = found.details(SURE) if found is not None else Details()
     common = common_words(world.knowledge)
@@ -750,6 +756,8 @@ def _about_case(now: Conversation, event: UserSaid, folded: str, diagnosis: Diag
         and (late := name_alone(event.text, world) or told_in(event.text, world).product)
     ):
         return GaveDetails(product=late)
+    if now.phase is Phase.WAITING and (name := product_said(event.text)):
+        return GaveDetails(product=name)
     if phrases.is_solved(folded) or (now.phase is Phase.WAITING and solved_first(event.text)):
         return SaidYes(text=event.text)
     address = details.email_in(event.text)
