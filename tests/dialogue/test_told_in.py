@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from helpbot.dialogue.cutting import is_bare
 from helpbot.dialogue.reading import told_in
+from helpbot.dialogue.rehearse import Rehearsal
 from helpbot.dialogue.world import World
 from helpbot.understanding.marks import Mark, Marks
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -27,3 +32,36 @@ def test_only_a_telling_name_is_taken_in_passing(
     start = text.index(piece)
     found = Marks(product=Mark(start, start + len(piece), 1.0), error=None, no_product=0.0, no_error=1.0)
     assert told_in(text, replace(shipped_world, mark=lambda said, asked: found)).product == taken
+
+
+@pytest.mark.parametrize(
+    ("text", "nothing"),
+    [
+        ("[zone 14, user api_sb@kontor.de]", True),
+        ("see www.de/le/my-page", False),
+        ("only at my desk", False),
+    ],
+)
+def test_words_within_an_address_are_said_to_nobody(text: str, nothing: bool) -> None:
+    assert is_bare(text, "") is nothing
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "error", "product"),
+    [
+        ('Rack 42U  "B-stock" <2>', "Rack 42U", "B-stock", 'Rack 42U  "B-stock" <2>'),
+        ('Rack 42U: "B-stock"', "Rack 42U", "B-stock", "Rack 42U"),
+        ("Rack 42U, timeout", "Rack 42U", "timeout", "Rack 42U"),
+    ],
+)
+def test_a_name_with_quotes_in_it_is_one_name(
+    shipped_world: World, text: str, name: str, error: str, product: str
+) -> None:
+    at, of = text.index(name), text.index(error)
+    found = Marks(
+        product=Mark(at, at + len(name), 1.0), error=Mark(of, of + len(error), 1.0), no_product=0.0, no_error=0.0
+    )
+    talk = Rehearsal(replace(shipped_world, mark=lambda said, asked: found if said == text else None), at=NOON)
+    talk.say("a person please")
+    talk.say(text)
+    assert talk.conversation.product.value == product or talk.conversation.cases[0].product_name == product

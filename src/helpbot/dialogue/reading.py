@@ -465,7 +465,7 @@ def _reaction(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, w
     if short and now.phase is Phase.PROPOSING and (heard := world.hear(own)) is not None:
         return _helped(now, own, diagnosis, world, heard)
     told = now.tried and now.phase in (Phase.CLARIFYING, Phase.REFUSING)
-    if told and short and not _asks(text) and (heard := world.hear(own)) is not None:
+    if told and short and "?" not in text and (heard := world.hear(own)) is not None:
         act = _helped(now, own, diagnosis, world, heard, least=_LIKELIEST)  # of what was told before
         if isinstance(act, SaidNo):
             return PersonWanted(text=text) if now.phase is Phase.REFUSING else act
