@@ -12,6 +12,7 @@ from helpbot.dialogue.reading import told_in
 from helpbot.dialogue.rehearse import Rehearsal
 from helpbot.dialogue.world import World
 from helpbot.understanding.marks import Mark, Marks
+from helpbot.understanding.speech import ACTS, OTHER, Heard
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -65,3 +66,11 @@ def test_a_name_with_quotes_in_it_is_one_name(
     talk.say("a person please")
     talk.say(text)
     assert talk.conversation.product.value == product or talk.conversation.cases[0].product_name == product
+
+
+def test_one_long_word_is_a_value_whatever_is_heard_in_it(shipped_world: World) -> None:
+    loud = Heard(scores={**dict.fromkeys((*ACTS, OTHER), 0.0), "greeting": 1.0})
+    talk = Rehearsal(replace(shipped_world, hear=lambda said: loud, mark=lambda said, asked: None), at=NOON)
+    talk.say("a person please")
+    talk.say("P" * 200)
+    assert talk.conversation.product.value == "P" * 200
