@@ -2,8 +2,8 @@
 
     python tests/quality/replay_exam.py [--mode words|hybrid|both] [--show] [PART ...]
 
-Prints for each part how many conversations went wholly as expected, and what went wrong; of b, e, h, k, p and r, which are for
-the figures, nothing but the totals is ever printed. `--show` prints every reply of the others.
+Prints for each part how many conversations went wholly as expected, and what went wrong; of b, e, h, k, p, r and s,
+which are for the figures, nothing but the totals is ever printed. `--show` prints every reply of the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 EXAM: Final = ROOT / "tests/quality/exam"
-BLIND: Final = ("b", "e", "h", "k", "p", "r")
+BLIND: Final = ("b", "e", "h", "k", "p", "r", "s")
 NOON: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
