@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from helpbot.dialogue.cutting import is_bare
+from helpbot.dialogue.cutting import fills_nothing, is_bare
 from helpbot.dialogue.reading import told_in
 from helpbot.dialogue.rehearse import Rehearsal
 from helpbot.dialogue.world import World
@@ -74,3 +74,18 @@ def test_one_long_word_is_a_value_whatever_is_heard_in_it(shipped_world: World) 
     talk.say("a person please")
     talk.say("P" * 200)
     assert talk.conversation.product.value == "P" * 200
+
+
+@pytest.mark.parametrize(
+    ("text", "nothing"),
+    [
+        ("product is", True),
+        ("it's the…", True),
+        ("the error says:", True),
+        ("This Is It", False),
+        ("Error", False),
+        ("it is 9", False),
+    ],
+)
+def test_half_a_sentence_fills_nothing(text: str, nothing: bool) -> None:
+    assert fills_nothing(text) is nothing

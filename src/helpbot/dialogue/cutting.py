@@ -201,8 +201,10 @@ _SOUNDS: Final = 4  # in a row
 
 
 def fills_nothing(text: str) -> bool:
-    """Whether it can be no value: a sign without a letter or digit, a sound, or a telephone number."""
+    """Whether it can be no value: a sign without a letter or digit, a sound, half a sentence, or a telephone number."""
     whole = text.strip()
+    if len(whole) <= _SOUND_LENGTH and _HALF.fullmatch(whole):
+        return True
     spoken = re.findall(r"\w+", whole[: _SOUND_LENGTH + 1])
     if len(whole) <= _SOUND_LENGTH and len(spoken) <= _SOUNDS and all(map(_SOUND.fullmatch, spoken)):
         return True
@@ -210,5 +212,9 @@ def fills_nothing(text: str) -> bool:
     return not any(map(str.isalnum, whole)) or bool(digits >= _CALL_DIGITS and _CALL_ME.fullmatch(whole))
 
 
+_HALF: Final = later.pattern(  # the value comes with the next message
+    r"(?:the |my |our )?(?:affected )?(?:product|item|device|error|message|it|this)(?: name| message| text)?(?: is| was| says|'s|’s)(?: the| a| an| this)?[ :.…-]*",
+    re.IGNORECASE,
+)
 _CALL_DIGITS: Final = 9
 _SOUND_LENGTH: Final = 24  # characters
