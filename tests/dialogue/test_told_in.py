@@ -11,6 +11,7 @@ from helpbot.dialogue.cutting import fills_nothing, is_bare
 from helpbot.dialogue.reading import told_in
 from helpbot.dialogue.rehearse import Rehearsal
 from helpbot.dialogue.world import World
+from helpbot.messages import Outcome
 from helpbot.understanding.marks import Mark, Marks
 from helpbot.understanding.speech import ACTS, OTHER, Heard
 
@@ -89,3 +90,12 @@ def test_one_long_word_is_a_value_whatever_is_heard_in_it(shipped_world: World) 
 )
 def test_half_a_sentence_fills_nothing(text: str, nothing: bool) -> None:
     assert fills_nothing(text) is nothing
+
+
+@pytest.mark.parametrize("said", ["it happens with the Yealink T46U by the way", "ok, I will try that after lunch"])
+def test_the_buttons_stay_below_what_is_said_after_an_answer(shipped_world: World, said: str) -> None:
+    talk = Rehearsal(shipped_world, at=NOON)
+    talk.say("Company has no external identifier")
+    reply = talk.say(said)
+    assert reply.outcome is Outcome.ANSWER
+    assert [choice.id for choice in reply.choices] == ["solved", "not_solved", "person"]

@@ -11,7 +11,7 @@ from helpbot.dialogue.actions import Relay, Say
 from helpbot.dialogue.conversation import CaseRef, Conversation, FieldValue, Phase
 from helpbot.dialogue.policy import Answer, Clarify, Unknown, decide
 from helpbot.dialogue.replies import Answer as Told
-from helpbot.dialogue.turn import Step, Turn, button, fresh, problem_of, tell
+from helpbot.dialogue.turn import Step, Turn, button, did_it_help, fresh, problem_of, tell
 from helpbot.dialogue.world import World
 from helpbot.messages import (
     Choice,
@@ -174,7 +174,7 @@ def answer_reply(told: list[Told], confidence: float, turn: Turn, *, missing: bo
         confidence=confidence,
         resolutions=tuple(answer.resolution for answer in told if answer.resolution),
         citations=tuple(citation for answer in told for citation in answer.citations),
-        choices=(button(turn, "solved"), button(turn, "not_solved"), button(turn, "person")),
+        choices=did_it_help(turn),
         captured=told[0].captured,
         understood=told[0].title,
     )

@@ -13,7 +13,18 @@ from helpbot.dialogue.following import cited_again
 from helpbot.dialogue.policy import Answer, decide
 from helpbot.dialogue.replies import Answer as Told
 from helpbot.dialogue.replies import Replies
-from helpbot.dialogue.turn import Step, Turn, awaiting, fresh, hours_now, resting, state_of, value_of, with_value
+from helpbot.dialogue.turn import (
+    Step,
+    Turn,
+    awaiting,
+    did_it_help,
+    fresh,
+    hours_now,
+    resting,
+    state_of,
+    value_of,
+    with_value,
+)
 from helpbot.messages import (
     CaseCard,
     Choice,
@@ -248,7 +259,7 @@ def details_after_answer(now: Conversation, act: acts.GaveDetails, turn: Turn) -
     text = turn.world.replies.say("product_kept", value=act.product)
     reply = Reply(
         outcome=Outcome.ANSWER, text=text, parts=(Text(text=text),), resolutions=now.offered,
-        citations=cited_again(now, turn.world), choices=now.choices,
+        citations=cited_again(now, turn.world), choices=did_it_help(turn),
     )  # fmt: skip
     return Step(conversation=now, actions=(Say(reply=reply),))
 

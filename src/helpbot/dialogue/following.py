@@ -11,7 +11,7 @@ from helpbot.dialogue.actions import Say
 from helpbot.dialogue.answering import answer_reply, answered, considered, refusal
 from helpbot.dialogue.conversation import Conversation
 from helpbot.dialogue.replies import Answer as Told
-from helpbot.dialogue.turn import Step, Turn, button
+from helpbot.dialogue.turn import Step, Turn, did_it_help
 from helpbot.dialogue.world import World
 from helpbot.knowledge.resolution import Source
 from helpbot.messages import (
@@ -132,7 +132,7 @@ def _where(now: Conversation, told: list[Told], turn: Turn) -> Reply:
         parts=(Text(text=text.split("\n", 1)[0]), Points(points=tuple(Point(text=path) for path in paths))),
         captured=now.captured,
         understood=told[0].title if told else "",
-        choices=(button(turn, "solved"), button(turn, "not_solved"), button(turn, "person")),
+        choices=did_it_help(turn),
     )
 
 
@@ -158,7 +158,7 @@ def _detail(now: Conversation, act: acts.FollowedUp, told: list[Told], turn: Tur
         parts=(Text(text=title, role="lead"), Points(points=tuple(Point(text=line) for line in lines))),
         captured=now.captured,
         understood=title,
-        choices=(button(turn, "solved"), button(turn, "not_solved"), button(turn, "person")),
+        choices=did_it_help(turn),
     )
 
 

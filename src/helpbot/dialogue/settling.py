@@ -10,7 +10,7 @@ from helpbot.dialogue.after import address_given, news
 from helpbot.dialogue.conversation import CaseState, Conversation, FieldValue, Owner, Phase
 from helpbot.dialogue.escalating import escalated
 from helpbot.dialogue.following import cited_again
-from helpbot.dialogue.turn import Step, Turn, fresh, resting, tell, with_case
+from helpbot.dialogue.turn import Step, Turn, did_it_help, fresh, resting, tell, with_case
 from helpbot.dialogue.world import World
 from helpbot.messages import (
     Choice,
@@ -126,7 +126,7 @@ def patient(now: Conversation, act: acts.Act, turn: Turn) -> Step:
         parts=(Text(text=text),),
         resolutions=now.offered if outcome is Outcome.ANSWER else (),
         citations=cited_again(now, turn.world) if outcome is Outcome.ANSWER else (),
-        choices=now.choices,
+        choices=did_it_help(turn) if now.phase is Phase.PROPOSING else now.choices,
     )
     return Step(conversation=now, actions=(Say(reply=reply),))
 

@@ -26,6 +26,7 @@ __all__ = [
     "Turn",
     "awaiting",
     "button",
+    "did_it_help",
     "fresh",
     "hours_now",
     "problem_of",
@@ -128,6 +129,11 @@ def hours_now(turn: Turn) -> dict[str, object]:
 def button(turn: Turn, id_: str) -> Choice:
     """A button whose label is the template `label_ID`."""
     return Choice(id=id_, label=turn.world.replies.say(f"label_{id_}"))
+
+
+def did_it_help(turn: Turn) -> tuple[Choice, ...]:
+    """The buttons below an answer."""
+    return button(turn, "solved"), button(turn, "not_solved"), button(turn, "person")
 
 
 def problem_of(now: Conversation, told: Iterable[str], text: str) -> str:
