@@ -179,7 +179,7 @@ class Conversations(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("talks", [50, pytest.param(500, marks=pytest.mark.full)])
 def test_every_conversation_keeps_its_promises(talks: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it untyped
+    run_state_machine_as_test(
         Conversations, settings=settings(max_examples=talks, stateful_step_count=25, deadline=None)
     )
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from helpbot.dialogue.cutting import fills_nothing, is_bare
+from helpbot.dialogue.cutting import is_bare, is_half_said
 from helpbot.dialogue.reading import told_in
 from helpbot.dialogue.rehearse import Rehearsal
 from helpbot.dialogue.world import World
@@ -78,7 +78,7 @@ def test_one_long_word_is_a_value_whatever_is_heard_in_it(shipped_world: World) 
 
 
 @pytest.mark.parametrize(
-    ("text", "nothing"),
+    ("text", "half"),
     [
         ("product is", True),
         ("it's the…", True),
@@ -86,10 +86,16 @@ def test_one_long_word_is_a_value_whatever_is_heard_in_it(shipped_world: World) 
         ("This Is It", False),
         ("Error", False),
         ("it is 9", False),
+        ("Simon Says", False),
     ],
 )
-def test_half_a_sentence_fills_nothing(text: str, nothing: bool) -> None:
-    assert fills_nothing(text) is nothing
+def test_half_a_sentence_waits_for_the_next_message(shipped_world: World, text: str, half: bool) -> None:
+    assert is_half_said(text) is half
+    talk = Rehearsal(shipped_world, at=NOON)
+    talk.say("a person please")
+    asked = talk.conversation.product.asked
+    talk.say(text)
+    assert not half or talk.conversation.product.asked == asked  # an asking is not used up by it
 
 
 @pytest.mark.parametrize("said", ["it happens with the Yealink T46U by the way", "ok, I will try that after lunch"])

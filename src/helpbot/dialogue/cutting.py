@@ -23,11 +23,13 @@ __all__ = [
     "SENTENCES",
     "SURE",
     "Cut",
+    "announces",
     "cut",
     "error_told",
     "fills_nothing",
     "from_each_sentence",
     "is_bare",
+    "is_half_said",
     "is_label",
     "labelled_behind",
     "proposals",
@@ -181,6 +183,21 @@ _LABEL_ALONE: Final = later.pattern(
     r"[*_`>#\- ]*(?:(?:the|full|exact|complete|my|our|new|actual) ){0,3}(?:products?|item|device|sku|error|err|message|msg|fehler(?:meldung)?|foutmelding|erreur|text)(?: (?:name|message|text|msg|code|shown))?[*_`]*\s*[:=.-]+",
     re.IGNORECASE,
 )
+
+
+def announces(line: str) -> bool:
+    """Whether a line ends by saying that a value comes behind it: "the error was actually", "the toast shows"."""
+    return bool(_ANNOUNCES.search(line))
+
+
+def is_half_said(text: str) -> bool:
+    """Whether it is nothing but the words in front of a value, which comes with the next message: "product is"."""
+    return bool(_HALF_SAID.fullmatch(text.strip()))
+
+
+_LEAD: Final = r"(?:product|item|device|error|message|it|this|one)(?: name| message| text)?(?: is| was| says| said| reads|'s|’s)(?: actually| now| really| just| the| a| an| this)?"
+_ANNOUNCES: Final = later.pattern(rf"\b(?:{_LEAD}|shows|says|said|reads)$", re.IGNORECASE)
+_HALF_SAID: Final = later.pattern(rf"(?:the |my |our )?(?:affected )?{_LEAD}[ :.…-]{{0,5}}", re.IGNORECASE)
 _QUOTES: Final = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`", "«": "»", "„": "“"}
 
 
@@ -201,10 +218,8 @@ _SOUNDS: Final = 4  # in a row
 
 
 def fills_nothing(text: str) -> bool:
-    """Whether it can be no value: a sign without a letter or digit, a sound, half a sentence, or a telephone number."""
+    """Whether it can be no value: a sign without a letter or digit, a sound, or a telephone number."""
     whole = text.strip()
-    if len(whole) <= _SOUND_LENGTH and _HALF.fullmatch(whole):
-        return True
     spoken = re.findall(r"\w+", whole[: _SOUND_LENGTH + 1])
     if len(whole) <= _SOUND_LENGTH and len(spoken) <= _SOUNDS and all(map(_SOUND.fullmatch, spoken)):
         return True
@@ -212,9 +227,5 @@ def fills_nothing(text: str) -> bool:
     return not any(map(str.isalnum, whole)) or bool(digits >= _CALL_DIGITS and _CALL_ME.fullmatch(whole))
 
 
-_HALF: Final = later.pattern(  # the value comes with the next message
-    r"(?:the |my |our )?(?:affected )?(?:product|item|device|error|message|it|this)(?: name| message| text)?(?: is| was| says|'s|’s)(?: the| a| an| this)?[ :.…-]*",
-    re.IGNORECASE,
-)
 _CALL_DIGITS: Final = 9
 _SOUND_LENGTH: Final = 24  # characters

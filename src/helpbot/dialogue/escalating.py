@@ -9,7 +9,7 @@ from helpbot.dialogue import acts, details, events, judging, phrases, reading
 from helpbot.dialogue.actions import OpenCase, Say
 from helpbot.dialogue.answering import answer_reply
 from helpbot.dialogue.conversation import CaseRef, CaseState, Conversation, FieldValue, Owner, Phase
-from helpbot.dialogue.following import cited_again
+from helpbot.dialogue.following import about_answer
 from helpbot.dialogue.policy import Answer, decide
 from helpbot.dialogue.replies import Answer as Told
 from helpbot.dialogue.replies import Replies
@@ -17,7 +17,6 @@ from helpbot.dialogue.turn import (
     Step,
     Turn,
     awaiting,
-    did_it_help,
     fresh,
     hours_now,
     resting,
@@ -257,11 +256,7 @@ def details_after_answer(now: Conversation, act: acts.GaveDetails, turn: Turn) -
         return details_unasked(now, act, turn)
     now = replace(now, product=FieldValue(value=act.product, given=True))
     text = turn.world.replies.say("product_kept", value=act.product)
-    reply = Reply(
-        outcome=Outcome.ANSWER, text=text, parts=(Text(text=text),), resolutions=now.offered,
-        citations=cited_again(now, turn.world), choices=did_it_help(turn),
-    )  # fmt: skip
-    return Step(conversation=now, actions=(Say(reply=reply),))
+    return Step(conversation=now, actions=(Say(reply=about_answer(now, text, turn)),))
 
 
 def _ticked_none(now: Conversation, act: acts.GaveDetails, turn: Turn) -> Conversation:

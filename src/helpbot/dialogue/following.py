@@ -24,7 +24,7 @@ from helpbot.messages import (
 )
 from helpbot.understanding.diagnosis import Candidate
 
-__all__ = ["cited_again", "followed"]
+__all__ = ["about_answer", "followed"]
 
 
 _REPEAT: Final = re.compile(r"\b(?:repeat|again|once more|say that|read that|show me)\b")
@@ -109,7 +109,15 @@ def _listed(citations: tuple[Citation, ...]) -> list[dict[str, object]]:
     return [{"number": n, "title": c.title, "section": c.section} for n, c in enumerate(citations, 1)]
 
 
-def cited_again(now: Conversation, world: World) -> tuple[Citation, ...]:
+def about_answer(now: Conversation, text: str, turn: Turn) -> Reply:
+    """A few words about the last answer: its resolutions, sources and buttons stay."""
+    return Reply(
+        outcome=Outcome.ANSWER, text=text, parts=(Text(text=text),), resolutions=now.offered,
+        citations=_cited_again(now, turn.world), choices=did_it_help(turn),
+    )  # fmt: skip
+
+
+def _cited_again(now: Conversation, world: World) -> tuple[Citation, ...]:
     """The citations of the last answer."""
     return tuple(world.knowledge.citation(Source(*source.split("#", 1))) for source in now.citations)
 
@@ -121,7 +129,7 @@ def _where(now: Conversation, told: list[Told], turn: Turn) -> Reply:
             step_.go for name in now.offered for step_ in turn.world.knowledge.resolutions[name].steps if step_.go
         )
     )
-    citations = cited_again(now, turn.world)
+    citations = _cited_again(now, turn.world)
     text = turn.world.replies.say("where", places=[{"path": path} for path in paths], sources=_listed(citations))
     return Reply(
         outcome=Outcome.ANSWER,
@@ -144,7 +152,7 @@ def _detail(now: Conversation, act: acts.FollowedUp, told: list[Told], turn: Tur
             return refusal("no_answer", 0.0, turn)
         lead = "" if _REPEAT.search(phrases.fold(act.text)) else turn.world.replies.say("nothing_more")
         return answer_reply(told, 1.0, turn, lead=lead)
-    citations = cited_again(now, turn.world)
+    citations = _cited_again(now, turn.world)
     title = act.value or told[0].title
     text = turn.world.replies.say(
         "detail", title=title, lines=[{"text": line} for line in lines], sources=_listed(citations)

@@ -35,6 +35,7 @@ from helpbot.dialogue.cutting import (
     fills_nothing,
     from_each_sentence,
     is_bare,
+    is_half_said,
     labelled_behind,
 )
 from helpbot.dialogue.details import Details
@@ -79,6 +80,8 @@ def while_asking(now: Conversation, event: UserSaid, folded: str, world: World) 
     asked = _asked_for(now)
     learnt = cut(text, asked, world.mark)
     found = learnt or Cut()
+    if is_half_said(text):
+        return WillTry()
     if learnt is not None and fills_nothing(text):
         return SaidNothing()
     given = _behind_labels(now, text, learnt)
@@ -280,7 +283,7 @@ def solved_first(text: str) -> bool:
 
 
 _BUT: Final = later.pattern(
-    r"\b(?:but|only|except|until|unless|sometimes|not|no|still|again|yet|and|n't|however|for)\b|n't\b|\?", re.IGNORECASE
+    r"\b(?:but|only|except|until|unless|sometimes|not|no|still|again|yet|and|however|for)\b|n't\b|\?", re.IGNORECASE
 )
 
 
@@ -369,7 +372,10 @@ def _is_one_name(text: str, product: str, error: str) -> bool:
     """Whether both pieces are of one name with nothing said around them, and no word of it fails: `Rack 42U "B-stock"`."""
     shown = phrases.words(error) > 1 or FAILS.search(error) or "\n" in text.strip()
     rest = text.replace(product, " ", 1).replace(error, " ", 1)
-    return not shown and is_bare(rest, "") and not re.search(r"[,;:]\s|\s[-–—]\s", rest)
+    return not shown and is_bare(rest, "") and not _APART.search(rest)
+
+
+_APART: Final = later.pattern(r"[,;:]\s|\s[-–—]\s")  # what two values stand apart by
 
 
 def _goes_on(text: str, error: str) -> bool:

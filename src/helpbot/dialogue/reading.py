@@ -36,6 +36,7 @@ from helpbot.dialogue.conversation import Conversation, Phase
 from helpbot.dialogue.cutting import (
     SENTENCES,
     SURE,
+    announces,
     cut,
     error_told,
     is_bare,
@@ -201,9 +202,7 @@ def _is_printed(text: str) -> bool:
     return bool(_PRINTS.search(text)) and "?" not in text and len(text) <= _TOLD_IN and is_bare(_VERB.sub("", text), "")
 
 
-_VERB: Final = later.pattern(r"\b[A-Z]{3,}\b")
-
-
+_VERB: Final = later.pattern(r"\b[A-Z]{3,}\b")  # GET is said to a server
 _PRINTS: Final = later.pattern(
     r"\s(?:->|=>|::|!=|==)\s|\b\w+=[\w\"'{\[]|\b(?:HTTP|GET|POST|PUT|DELETE)[ /]\S*\d|\b0x[0-9a-fA-F]+\b"
 )
@@ -242,14 +241,8 @@ _HEADER: Final = later.pattern(
 def _is_said(line: str) -> bool:
     """Whether a line of a message is a greeting, a question, a person's sentence or a mail's header."""
     greets = phrases.is_greeting(phrases.fold(line))
-    told = _is_told(line) or bool(_ANNOUNCES.search(line))
+    told = _is_told(line) or announces(line)
     return told or line.endswith(("?", ":", ",")) or greets or bool(_HEADER.match(line))
-
-
-_ANNOUNCES: Final = later.pattern(
-    r"\b(?:(?:error|message|it|this|one)(?: (?:was|is|says|said|reads))(?: (?:actually|now|really|this|just))?|shows|says|said|reads)$",
-    re.IGNORECASE,
-)
 
 
 _SENTENCE_WORDS: Final = 4
@@ -278,7 +271,6 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
     plain = diagnosed(now, text, world)
     diagnosis = _with_error(plain, text, world)
     exact = exact_ones(diagnosis)
-    open_case = now.open_case
     fresh = [name for name in exact if name not in now.offered]
     error = diagnosis.error_text if diagnosis.error_text != text.strip() else ""
     rest = text.replace(error, "\n", 1) if error else text  # "please contact support" may be the error's own words
@@ -286,12 +278,12 @@ def _while_talking(now: Conversation, event: UserSaid, folded: str, world: World
         return PersonWanted(text=text, error=error)
     if not fresh and (phrases.is_person(folded) or diagnosis.handover >= _HANDOVER or _person_beside(text)):
         return PersonWanted(text=text, error=error)
-    if open_case is None and (labelled := _behind_labels(now, text, world, known=bool(exact))):
-        return labelled
-    if open_case is not None:
+    if now.open_case is not None:
         act = _about_case(now, event, folded, diagnosis, world)
-        if act is not None:
-            return act
+    else:
+        act = _behind_labels(now, text, world, known=bool(exact))
+    if act is not None:
+        return act
     if now.phase is Phase.CLARIFYING:
         own = phrases.looks_like_question(text) and is_of_another(now, diagnosis, world)
         picked = None if exact else _picked(now, folded, by_words=not own)

@@ -9,8 +9,8 @@ from helpbot.dialogue.actions import ChangeCase, Relay, Say, TellAgents
 from helpbot.dialogue.after import address_given, news
 from helpbot.dialogue.conversation import CaseState, Conversation, FieldValue, Owner, Phase
 from helpbot.dialogue.escalating import escalated
-from helpbot.dialogue.following import cited_again
-from helpbot.dialogue.turn import Step, Turn, did_it_help, fresh, resting, tell, with_case
+from helpbot.dialogue.following import about_answer
+from helpbot.dialogue.turn import Step, Turn, fresh, resting, tell, with_case
 from helpbot.dialogue.world import World
 from helpbot.messages import (
     Choice,
@@ -117,17 +117,11 @@ def patient(now: Conversation, act: acts.Act, turn: Turn) -> Step:
     """The user wants a moment."""
     del act
     text = turn.world.replies.say("take_your_time", asking=now.phase is not Phase.PROPOSING)
-    outcome = {Phase.PROPOSING: Outcome.ANSWER, Phase.CLARIFYING: Outcome.CLARIFY}.get(now.phase, Outcome.RESOLVED)
-    if now.open_case is not None and outcome is Outcome.RESOLVED:
-        outcome = Outcome.ESCALATE
-    reply = Reply(
-        outcome=outcome,
-        text=text,
-        parts=(Text(text=text),),
-        resolutions=now.offered if outcome is Outcome.ANSWER else (),
-        citations=cited_again(now, turn.world) if outcome is Outcome.ANSWER else (),
-        choices=did_it_help(turn) if now.phase is Phase.PROPOSING else now.choices,
-    )
+    if now.phase is Phase.PROPOSING:
+        return Step(conversation=now, actions=(Say(reply=about_answer(now, text, turn)),))
+    outcome = Outcome.ESCALATE if now.open_case is not None else Outcome.RESOLVED
+    outcome = Outcome.CLARIFY if now.phase is Phase.CLARIFYING else outcome
+    reply = Reply(outcome=outcome, text=text, parts=(Text(text=text),), choices=now.choices)
     return Step(conversation=now, actions=(Say(reply=reply),))
 
 

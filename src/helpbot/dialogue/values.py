@@ -101,8 +101,6 @@ def is_opening(text: str) -> bool:
 
 
 _OPENINGS: Final = later.pattern(rf"{_OPENING}(?: {_OPENING})*", re.IGNORECASE)
-
-
 _ARTICLE: Final = later.pattern(r"^(?:the|our|my) (?=[A-Z][^\n]*[A-Z0-9])")
 
 
