@@ -105,3 +105,23 @@ def test_the_buttons_stay_below_what_is_said_after_an_answer(shipped_world: Worl
     reply = talk.say(said)
     assert reply.outcome is Outcome.ANSWER
     assert [choice.id for choice in reply.choices] == ["solved", "not_solved", "person"]
+
+
+def test_a_signature_is_not_looked_at_for_a_name(shipped_world: World) -> None:
+    seen: list[str] = []
+
+    def mark(said: str, asked: str) -> None:
+        seen.append(said)
+
+    told_in("it is still there\n\nBest regards,\nAnil\nProcurement Executive", replace(shipped_world, mark=mark))
+    assert seen == ["it is still there"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["does it also happen with the Yealink T46U?", "it happens with the Yealink T46U\nand with nothing else of ours"],
+)
+def test_a_question_or_a_report_names_no_product_in_passing(shipped_world: World, said: str) -> None:
+    talk = Rehearsal(shipped_world, at=NOON)
+    talk.say("Company has no external identifier")
+    assert not talk.say(said).text.startswith("Noted")

@@ -306,8 +306,7 @@ def _asked(now: Conversation, text: str, folded: str, diagnosis: Diagnosis, worl
     if now.phase is Phase.CLARIFYING and not exact and phrases.words(folded) <= 8 and not sure:
         joined = diagnosed(now, f"{now.question}\n{text}", world)
         if best_confidence(joined) > best_confidence(diagnosis):
-            stands = joined.error_text if joined.error_text in text else ""  # not one of both messages
-            return Asked(text=f"{now.question}\n{text}", diagnosis=replace(joined, error_text=stands))
+            return Asked(text=f"{now.question}\n{text}", diagnosis=joined)
     if now.phase is Phase.PROPOSING and now.open_case is None and not exact and not sure:
         product = _named_alone(text, world)
         if product:
