@@ -21,15 +21,15 @@ SAID: list[tuple[Callable[[str], bool], str, bool]] = [
     *((phrases.is_no, text, False) for text in ("worked", "thanks", "how do I fix this", "where is the log", "we use HaloPSA")),
     *((phrases.is_person, text, True) for text in (
         "I want to talk to a human", "Put me through to one of your technicians.", "I've had it. Somebody senior, today.", "agent", "conect me with agnet plz",
-        "our lawyer will contact you", "get me a person", "can someone call me back", "I don't want a bot", "ik wil een medewerker spreken", "escalate this to second level",
+        "our lawyer will contact you", "get me a person", "can someone call me back", "I don't want a bot", "ik wil een medewerker spreken", "escalate this to second level", "please do the needful and assign some engineer", "forward this please",
     )),
     *((phrases.is_person, text, False) for text in (
         "how can I reach support?", "what does support need for a broken mapping", "user linked to the wrong person", "Company has no external identifier",
-        "assign a contact person to a company", "which roles may a manager have", "can support remove the mapping",
+        "assign a contact person to a company", "which roles may a manager have", "can support remove the mapping", "I forward this to you", "we transfer this every day",
     )),
     *((phrases.is_cancel, text, True) for text in ("never mind", "cancel that", "forget it", "nevermind thanks", "I don't need it any more")),
     *((phrases.is_cancel, text, False) for text in ("Noise Cancel Headset", "forget it, give me a real person", "cancelled charges", "how do I cancel an order")),
-    *((phrases.is_none, text, True) for text in ("none", "no error is shown", "don't know", "I can't copy it, here is a screenshot", "there really is none", "as I said, no error is shown", "it just shows nothing")),
+    *((phrases.is_none, text, True) for text in ("none", "no error is shown", "don't know", "I can't copy it, here is a screenshot", "there really is none", "as I said, no error is shown", "as already told: no error", "it just shows nothing")),
     *((phrases.is_none, text, False) for text in ("Noise Cancel Headset", "None Such Router 3", "No matching records found", "Nothing Phone 2", "Unknown vendor code VX")),
     *((phrases.is_solved, text, True) for text in ("it works now", "oh wait, it works now", "solved", "the error is gone")),
     *((phrases.is_solved, text, False) for text in ("yes", "thanks", "it works for one quote but not for the other")),

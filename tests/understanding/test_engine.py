@@ -80,9 +80,11 @@ def test_the_placeholders_of_a_known_error_are_captured(engine: Engine) -> None:
         ("company has no external id", "company-no-external-identifier"),
         ("no matching records, what are the typical causes", "autotask-no-matching-records"),
         ("it finds no matching results for the category, why", "autotask-no-matching-records"),
+        ("you are not linked to a company and the link is not verified", "access-forbidden-company-link"),
+        ("autotask sign in please verify your credentials", "autotask-authentication-error"),
     ],
 )
-def test_a_short_form_or_a_question_is_no_other_error(engine: Engine, text: str, wanted: str) -> None:
+def test_a_short_form_a_small_word_or_a_question_is_no_other_error(engine: Engine, text: str, wanted: str) -> None:
     assert _answers(engine, text) == [wanted]
 
 

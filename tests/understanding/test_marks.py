@@ -155,6 +155,21 @@ def sensible() -> Marker:
     return Marker.learn(made, read=read)
 
 
+def test_what_is_read_in_portions_is_each_text_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_before: list[str] = []
+
+    def counting(texts: Sequence[str]) -> list[Told]:
+        read_before.extend(texts)
+        return read(texts)
+
+    monkeypatch.setattr("helpbot.understanding.marks._READ_AT_ONCE", 3)
+    made = [Example(text=f"we {n} sell pink", asked="product", product=n) for n in ("ant", "bee", "cow", "elk", "fox")]
+    made += [Example(text=f"we pink sell {n}", asked="product", product=n) for n in ("ant", "bee", "cow")]
+    Marker.learn(made, read=counting)
+    assert len(read_before) == len(set(read_before))
+    assert {each.text for each in made} <= set(read_before)
+
+
 def test_what_words_mean_tells_of_those_that_were_never_seen(sensible: Marker) -> None:
     for text, product in (("we elk sell pink", "elk"), ("we pink sell elk", "elk"), ("we pink sell pink", None)):
         mark = sensible.mark(text, "product").product
