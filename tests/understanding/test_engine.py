@@ -80,7 +80,7 @@ def test_the_placeholders_of_a_known_error_are_captured(engine: Engine) -> None:
         ("company has no external id", "company-no-external-identifier"),
         ("no matching records, what are the typical causes", "autotask-no-matching-records"),
         ("it finds no matching results for the category, why", "autotask-no-matching-records"),
-        ("you are not linked to a company and the link is not verified", "access-forbidden-company-link"),
+        ("the authentication error please verify your credentials", "autotask-authentication-error"),
         ("autotask sign in please verify your credentials", "autotask-authentication-error"),
     ],
 )
