@@ -42,6 +42,16 @@ def test_follow_ups_of_the_asker_need_no_mention_and_other_peoples_words_are_the
     assert slack.messages["C0HELP"][1]["thread_ts"] == ts
 
 
+def test_the_buttons_of_an_answer_stay_below_what_is_said_after_it(bot: Bot, slack: StandIn) -> None:
+    ts = bot.mention("alpha failed")
+    bot.settle()
+    bot.say("one moment", thread=ts)
+    bot.settle()
+    _, later = slack.messages["C0HELP"]
+    assert "Take your time" in words(later["blocks"])
+    assert labels(later) == ["Yes, solved", "No, not yet", "Ask a person"]
+
+
 def test_a_direct_message_is_answered_in_its_thread_with_a_status_meanwhile(bot: Bot, slack: StandIn) -> None:
     ts = bot.say("gamma failed", channel="D0ANN")
     bot.settle()

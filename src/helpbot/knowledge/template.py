@@ -108,7 +108,8 @@ def check_template(
     try:
         tree = _ENVIRONMENT.parse(source)
     except TemplateSyntaxError as broken:
-        return [Fault(path, line + broken.lineno - 1, f"the template cannot be read: {broken.message}", "Mend it")]
+        what = (broken.message or "").rstrip(".")
+        return [Fault(path, line + broken.lineno - 1, f"the template cannot be read: {what}", "Mend it")]
     except (RecursionError, ValueError, OverflowError):
         return [Fault(path, line, "the template cannot be read", "Make it simpler")]
     faults = _refusals(tree, path, line, frozenset(names), loops=loops)
